@@ -27,7 +27,7 @@ int buf_reserve(struct buf *b, size_t more)
 	char *p;
 
 	if (__builtin_add_overflow(b->len, more, &need) ||
-			__builtin_add_overflow(need, (size_t)1, &need))
+		__builtin_add_overflow(need, (size_t)1, &need))
 		return -ENOMEM;
 	if (need <= b->cap)
 		return 0;

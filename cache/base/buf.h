@@ -22,7 +22,7 @@ int buf_adds(struct buf *b, const char *s);
 int buf_addc(struct buf *b, char c);
 int buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int buf_addv(struct buf *b, const char *fmt, va_list ap)
-		__attribute__((format(printf, 2, 0)));
+	__attribute__((format(printf, 2, 0)));
 
 /* The text, owned by the caller; b is empty after. Never NULL unless out of memory. */
 char *buf_detach(struct buf *b);

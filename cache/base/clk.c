@@ -47,8 +47,8 @@ void clk_format(int64_t real_ms, char ret[static 25])
 
 	split(real_ms, &tm, &ms);
 	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-			tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-			tm.tm_min, tm.tm_sec, ms);
+		tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+		tm.tm_sec, ms);
 	snprintf(ret, 25, "%s", text);
 }
 

@@ -13,7 +13,7 @@ struct hasher; /* one running SHA-256; one thread at a time */
 void digest_of(struct digest *ret, const void *data, size_t len);
 /* Over several strings, each followed by its NUL; ends at NULL. */
 void digest_of_strings(struct digest *ret, const char *first, ...)
-		__attribute__((sentinel));
+	__attribute__((sentinel));
 
 struct hasher *hasher_new(void); /* NULL: out of memory */
 void hasher_free(struct hasher *h);

@@ -9,23 +9,23 @@
 #include <stdbool.h>
 
 struct err {
-	int code;	/* errno value, 0 = none */
+	int code;       /* errno value, 0 = none */
 	bool transient; /* the same call may succeed later */
-	char why[248];	/* one line, no secrets, no newline */
+	char why[248];  /* one line, no secrets, no newline */
 };
 
 /* Sets code and sentence, both control characters and newlines become blanks.
  * err may be NULL. Returns -code, so `return err_set(err, EINVAL, "...")`. */
 int err_set(struct err *err, int code, const char *fmt, ...)
-		__attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 
 /* As err_set, with ": <strerror(code)>" appended. */
 int err_errno(struct err *err, int code, const char *fmt, ...)
-		__attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 
 /* Puts "<fmt>: " in front of the sentence there is; keeps code. Returns r. */
 int err_wrap(struct err *err, int r, const char *fmt, ...)
-		__attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 
 /* -ENOMEM with its sentence. */
 int err_oom(struct err *err);

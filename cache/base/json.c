@@ -56,7 +56,7 @@ cJSON *json_parse(const char *text, size_t len, struct err *err)
 	j = cJSON_ParseWithLengthOpts(text, len, &end, false);
 	if (!j) {
 		err_set(err, EINVAL, "malformed JSON in line %d",
-				end ? line_of(text, len, end) : 1);
+			end ? line_of(text, len, end) : 1);
 		return NULL;
 	}
 	for (; end < text + len; end++) {

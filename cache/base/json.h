@@ -17,7 +17,8 @@ static inline void json_free(cJSON **j)
 }
 #define scoped_json __attribute__((cleanup(json_free)))
 
-/* NULL with a sentence on malformed text, trailing bytes, or nesting > JSON_MAX_DEPTH. */
+/* NULL with a sentence on malformed text, trailing bytes, or nesting > JSON_MAX_DEPTH.
+ */
 cJSON *json_parse(const char *text, size_t len, struct err *err);
 cJSON *json_parse_file(const char *path, size_t max, struct err *err);
 
@@ -33,7 +34,8 @@ bool json_add_usd(cJSON *o, const char *name, int64_t udollars);
 bool json_add_int(cJSON *o, const char *name, int64_t v);
 
 /* Two-space indent and a '\n' at the end; integers without exponent, other numbers
- * in the shortest form that reads back equal; not-finite numbers become null. -ENOMEM. */
+ * in the shortest form that reads back equal; not-finite numbers become null. -ENOMEM.
+ */
 int json_print(struct buf *out, const cJSON *j);
 /* One line, no end of line. */
 int json_print_line(struct buf *out, const cJSON *j);

@@ -66,8 +66,8 @@ void log_write(enum log_level level, const char *tag, const char *fmt, ...)
 	clock_gettime(CLOCK_REALTIME, &ts);
 	gmtime_r(&ts.tv_sec, &tm);
 	n = snprintf(line, sizeof(line), "%02d:%02d:%02d.%03d %s %s: %s\n", tm.tm_hour,
-			tm.tm_min, tm.tm_sec, (int)(ts.tv_nsec / 1000000),
-			level_names[level], tag, text);
+		tm.tm_min, tm.tm_sec, (int)(ts.tv_nsec / 1000000), level_names[level],
+		tag, text);
 	if (n > (int)sizeof(line) - 1)
 		n = (int)sizeof(line) - 1;
 	/* One write per line, so that lines of different threads do not mix. */

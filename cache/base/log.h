@@ -19,12 +19,12 @@ int log_level_parse(const char *word, enum log_level *ret);
 void log_to_syslog(void);
 bool log_enabled(enum log_level level);
 void log_write(enum log_level level, const char *tag, const char *fmt, ...)
-		__attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 
-#define log_at_(level, ...)                                                              \
-	do {                                                                             \
-		if (log_enabled(level))                                                  \
-			log_write(level, LOG_TAG, __VA_ARGS__);                          \
+#define log_at_(level, ...)                                                            \
+	do {                                                                           \
+		if (log_enabled(level))                                                \
+			log_write(level, LOG_TAG, __VA_ARGS__);                        \
 	} while (0)
 #define log_error(...) log_at_(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...) log_at_(LOG_LEVEL_WARN, __VA_ARGS__)

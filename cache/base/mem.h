@@ -11,15 +11,15 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-#define container_of(ptr, type, member)                                                  \
-	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member)                                                \
+	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* The pointer, leaving NULL behind: `*ret = steal_ptr(p)`. */
-#define steal_ptr(p)                                                                     \
-	({                                                                               \
-		__typeof__(p) stolen_ = (p);                                             \
-		(p) = NULL;                                                              \
-		stolen_;                                                                 \
+#define steal_ptr(p)                                                                   \
+	({                                                                             \
+		__typeof__(p) stolen_ = (p);                                           \
+		(p) = NULL;                                                            \
+		stolen_;                                                               \
 	})
 
 static inline void mem_free(void *pp)

@@ -17,7 +17,7 @@ void money_format(int64_t udollars, char ret[static MONEY_TEXT])
 		n--;
 	frac[n] = '\0';
 	snprintf(ret, MONEY_TEXT, "%s%" PRIu64 "%s%s", udollars < 0 ? "-" : "",
-			v / 1000000, n ? "." : "", frac);
+		v / 1000000, n ? "." : "", frac);
 }
 
 int money_parse(const char *text, int64_t *ret, struct err *err)
@@ -33,7 +33,7 @@ int money_parse(const char *text, int64_t *ret, struct err *err)
 		}
 		if (*p < '0' || *p > '9' || decimals == 6)
 			return err_set(err, EINVAL,
-					"\"%s\" is not an amount such as 5 or 0.25", text);
+				"\"%s\" is not an amount such as 5 or 0.25", text);
 		v = v * 10 + (*p - '0');
 		digits++;
 		if (decimals >= 0)
@@ -42,8 +42,8 @@ int money_parse(const char *text, int64_t *ret, struct err *err)
 			return err_set(err, ERANGE, "the amount %s is too large", text);
 	}
 	if (!digits)
-		return err_set(err, EINVAL, "\"%s\" is not an amount such as 5 or 0.25",
-				text);
+		return err_set(
+			err, EINVAL, "\"%s\" is not an amount such as 5 or 0.25", text);
 	for (int i = decimals < 0 ? 0 : decimals; i < 6; i++)
 		v *= 10;
 	if (v > INT64_C(1000000000) * MONEY_DOLLAR)

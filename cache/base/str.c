@@ -35,7 +35,7 @@ int str_parse_u64(const char *s, uint64_t max, uint64_t *ret)
 		if (*s < '0' || *s > '9')
 			return -EINVAL;
 		if (__builtin_mul_overflow(v, 10u, &v) ||
-				__builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
+			__builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
 			return -ERANGE;
 	}
 	if (v > max)
@@ -89,7 +89,7 @@ int str_utf8_count(const char *s, size_t len, size_t *ret)
 			v = v << 6 | (d & 0x3f);
 		}
 		if ((extra == 2 && v < 0x800) || (extra == 3 && v < 0x10000) ||
-				(v >= 0xd800 && v <= 0xdfff) || v > 0x10ffff)
+			(v >= 0xd800 && v <= 0xdfff) || v > 0x10ffff)
 			return -EILSEQ;
 		i += extra + 1;
 	}

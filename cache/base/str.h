@@ -11,8 +11,10 @@ bool str_in(const char *s, const char *const *list, size_t n);
 
 /* Decimal digits only, no sign, blank or empty; at most max. -EINVAL, -ERANGE. */
 int str_parse_u64(const char *s, uint64_t max, uint64_t *ret);
-/* Plain decimal number ("7.5"), no exponent, blank or sign. -EINVAL. Ignores the locale. */
+/* Plain decimal number ("7.5"), no exponent, blank or sign. -EINVAL. Ignores the
+ * locale. */
 int str_parse_decimal(const char *s, double *ret);
 
-/* Code points of valid UTF-8; -EILSEQ if it is not (surrogates and overlong forms too). */
+/* Code points of valid UTF-8; -EILSEQ if it is not (surrogates and overlong forms too).
+ */
 int str_utf8_count(const char *s, size_t len, size_t *ret);
