@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* One mounted promptfs: what the FUSE operations, the virtual files and the control
+ * socket share. Made by mount.c, bottom-up; torn down in reverse. */
+#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 14)
+#include <fuse_lowlevel.h>
+#include <stdatomic.h>
+
+#include "backend/engine/engine.h"
+#include "fs/config.h"
+#include "fs/grammar.h"
+
+struct nodes;
+struct notifier;
+struct control;
+
+struct promptfs {
+	struct config *config; /* borrowed from main */
+	struct catalogue *catalogue;
+	struct cache *cache;
+	struct engine *engine;
+	struct grammar_env grammar;
+	const char *ns;
+	char *mountpoint; /* absolute */
+	int64_t mounted_ms;
+	uid_t uid; /* of the mounting user: owner of everything */
+	gid_t gid;
+
+	struct fuse_session *session;
+	struct nodes *nodes;
+	struct notifier *notifier;
+	struct control *control;
+};
