@@ -46,7 +46,8 @@ static int prompt_by_input(void *user, const char *name, struct prompt **ret)
 	buf_clear(&file);
 	r = buf_reserve(&file, b.size);
 	if (r == 0)
-		r = cache_read(fs->cache, b.blob_id, b.size, 0, file.data, b.size, NULL);
+		r = cache_read(
+			fs->cache, b.blob_id, b.size, 0, file.data, b.size, NULL);
 	return r < 0 ? r : prompt_from_text(file.data, b.size, ret);
 }
 
@@ -63,29 +64,30 @@ static int start_engine(struct promptfs *fs, struct err *err)
 {
 	const struct config *c = fs->config;
 	struct engine_config ec = {.cache = fs->cache,
-			.catalogue = fs->catalogue,
-			.ns = fs->ns,
-			.backend = c->backend,
-			.exe = "/proc/self/exe",
-			.tmp_dir = c->state,
-			.max_concurrent = c->max_concurrent,
-			.stop_timeout_ms = (int)c->stop_timeout_s * 1000,
-			.timeout_ms = (int)c->timeout_s * 1000,
-			.latency_ms = (int)c->latency_ms,
-			.fallback = c->fallback,
-			.offline = c->offline,
-			.enhance = c->enhance,
-			.blocked_words = (const char *const *)c->blocked_words.word,
-			.n_blocked_words = c->blocked_words.n,
-			.deny_programs = (const char *const *)c->deny_programs.word,
-			.n_deny_programs = c->deny_programs.n};
+		.catalogue = fs->catalogue,
+		.ns = fs->ns,
+		.backend = c->backend,
+		.exe = "/proc/self/exe",
+		.tmp_dir = c->state,
+		.max_concurrent = c->max_concurrent,
+		.stop_timeout_ms = (int)c->stop_timeout_s * 1000,
+		.timeout_ms = (int)c->timeout_s * 1000,
+		.latency_ms = (int)c->latency_ms,
+		.fallback = c->fallback,
+		.offline = c->offline,
+		.enhance = c->enhance,
+		.blocked_words = (const char *const *)c->blocked_words.word,
+		.n_blocked_words = c->blocked_words.n,
+		.deny_programs = (const char *const *)c->deny_programs.word,
+		.n_deny_programs = c->deny_programs.n};
 
 	return engine_start(&ec, &fs->engine, err);
 }
 
 int promptfs_open(struct promptfs *fs, struct config *config, struct err *err)
 {
-	struct cache_config cc = {.dir = config->state, .reserve_bytes = UINT64_C(64) << 20};
+	struct cache_config cc = {
+		.dir = config->state, .reserve_bytes = UINT64_C(64) << 20};
 	int r;
 
 	*fs = (struct promptfs){.config = config, .uid = getuid(), .gid = getgid()};
@@ -105,9 +107,9 @@ int promptfs_open(struct promptfs *fs, struct config *config, struct err *err)
 		return r;
 	}
 	fs->grammar = (struct grammar_env){.catalogue = fs->catalogue,
-			.user = fs,
-			.prompt_by_hash = prompt_by_hash,
-			.prompt_by_input = prompt_by_input};
+		.user = fs,
+		.prompt_by_hash = prompt_by_hash,
+		.prompt_by_input = prompt_by_input};
 	return 0;
 }
 
@@ -158,9 +160,10 @@ static void warn_of_request_timeout(void)
 		return;
 	seconds = strtol(b.data, NULL, 10);
 	if (seconds > 0)
-		log_warn("fs.fuse.max_request_timeout ends the mount when an open takes "
-			 "longer; seconds=%ld",
-				seconds);
+		log_warn(
+			"fs.fuse.max_request_timeout ends the mount when an open takes "
+			"longer; seconds=%ld",
+			seconds);
 }
 
 static void stop_signals(sigset_t *set)
@@ -195,8 +198,9 @@ struct serving {
 	atomic_bool loop_ended;
 };
 
-/* Replies to every parked open before the unmount: they could not be answered after. The
- * loop's threads stay in read(2) where files are still open, so the loop is woken. */
+/* Replies to every parked open before the unmount: they could not be answered after.
+ * The loop's threads stay in read(2) where files are still open, so the loop is woken.
+ */
 static void shut_down(struct serving *s)
 {
 	struct promptfs *fs = s->fs;
@@ -250,15 +254,16 @@ static int make_nodes(struct promptfs *fs, struct err *err)
 
 /* The loop runs in the calling thread. The notifier comes last: its stat thread already
  * waits for the loop. */
-static int serve_mounted(struct promptfs *fs, void (*ready)(void *user), void *user,
-		struct err *err)
+static int serve_mounted(
+	struct promptfs *fs, void (*ready)(void *user), void *user, struct err *err)
 {
 	struct serving s = {.fs = fs, .main_thread = pthread_self()};
 	pthread_t signals;
-	int r = control_start(fs, &fs->control, err);
+	int r;
 
-	if (r < 0)
-		return r;
+	fs->control = control_start(fs, err);
+	if (!fs->control)
+		return -EIO;
 	r = notifier_start(fs, &fs->notifier, err);
 	if (r < 0)
 		return r;
@@ -274,7 +279,7 @@ static int serve_mounted(struct promptfs *fs, void (*ready)(void *user), void *u
 }
 
 int promptfs_serve(struct promptfs *fs, const char *mountpoint, bool debug,
-		void (*ready)(void *user), void *user, struct err *err)
+	void (*ready)(void *user), void *user, struct err *err)
 {
 	int r;
 

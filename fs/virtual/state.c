@@ -18,7 +18,8 @@ static const char *name_of(const struct file_state *s)
 	return "not generated";
 }
 
-int file_state_get(struct promptfs *fs, const struct request *req, struct file_state *ret)
+int file_state_get(
+	struct promptfs *fs, const struct request *req, struct file_state *ret)
 {
 	struct file_state s = {0};
 	struct digest key;

@@ -4,8 +4,8 @@
 #include "fs/promptfs.h"
 
 struct file_state {
-	const char *name; /* "not generated", "queued", "generating", "generated", "failed",
-			     "unknown" */
+	const char *name; /* "not generated", "queued", "generating", "generated",
+			     "failed", "unknown" */
 	bool has_record;
 	struct record rec; /* valid if has_record */
 	struct job_brief job;
@@ -16,5 +16,6 @@ struct file_state {
 };
 
 /* 0; -EBADMSG, -ENOMEM, -ENOENT (the model left the catalogue). */
-int file_state_get(struct promptfs *fs, const struct request *req, struct file_state *ret);
+int file_state_get(
+	struct promptfs *fs, const struct request *req, struct file_state *ret);
 void file_state_finish(struct file_state *s);

@@ -58,7 +58,7 @@ static int fill_metrics(struct promptfs *fs, cJSON *o)
 }
 
 static int print_filled(struct promptfs *fs, struct buf *out,
-		int (*fill)(struct promptfs *fs, cJSON *o))
+	int (*fill)(struct promptfs *fs, cJSON *o))
 {
 	scoped_json cJSON *o = cJSON_CreateObject();
 	int r = o ? fill(fs, o) : -ENOMEM;
@@ -75,14 +75,14 @@ static int prom_model(void *user, const char *model, const struct totals *t)
 	money_format(t->spent_ud, spent);
 	money_format(t->saved_ud, saved);
 	return buf_addf(user,
-			"promptfs_requests_total{model=\"%s\"} %" PRIu64 "\n"
-			"promptfs_failures_total{model=\"%s\"} %" PRIu64 "\n"
-			"promptfs_generated_total{model=\"%s\"} %" PRIu64 "\n"
-			"promptfs_generation_seconds_total{model=\"%s\"} %.3f\n"
-			"promptfs_spent_usd_total{model=\"%s\"} %s\n"
-			"promptfs_saved_usd_total{model=\"%s\"} %s\n",
-			model, t->requests, model, t->failed, model, t->generated, model,
-			(double)t->duration_ms / 1000, model, spent, model, saved);
+		"promptfs_requests_total{model=\"%s\"} %" PRIu64 "\n"
+		"promptfs_failures_total{model=\"%s\"} %" PRIu64 "\n"
+		"promptfs_generated_total{model=\"%s\"} %" PRIu64 "\n"
+		"promptfs_generation_seconds_total{model=\"%s\"} %.3f\n"
+		"promptfs_spent_usd_total{model=\"%s\"} %s\n"
+		"promptfs_saved_usd_total{model=\"%s\"} %s\n",
+		model, t->requests, model, t->failed, model, t->generated, model,
+		(double)t->duration_ms / 1000, model, spent, model, saved);
 }
 
 static int print_prom(struct promptfs *fs, struct buf *out)
@@ -106,10 +106,10 @@ static int print_prom(struct promptfs *fs, struct buf *out)
 		return r;
 	slots = cJSON_GetObjectItemCaseSensitive(o, "slots");
 	return buf_addf(out,
-			"promptfs_active_requests %" PRId64 "\n"
-			"promptfs_queue_size %" PRId64 "\n",
-			json_int(slots, "active_requests", 0),
-			json_int(slots, "queue_size", 0));
+		"promptfs_active_requests %" PRId64 "\n"
+		"promptfs_queue_size %" PRId64 "\n",
+		json_int(slots, "active_requests", 0),
+		json_int(slots, "queue_size", 0));
 }
 
 int vf_control(struct promptfs *fs, const struct place *p, struct buf *out)

@@ -16,13 +16,13 @@ static struct price_scope scope_of(struct promptfs *fs, char today[static 11])
 {
 	clk_format_day(clk_real_ms(), today);
 	return (struct price_scope){.catalogue = fs->catalogue,
-			.backend = fs->backend,
-			.fallback = fs->config->fallback,
-			.today = today};
+		.backend = fs->backend,
+		.fallback = fs->config->fallback,
+		.today = today};
 }
 
 static void add_estimate(struct promptfs *fs, const struct request *req,
-		const struct model_row *row, cJSON *o)
+	const struct model_row *row, cJSON *o)
 {
 	char today[11];
 	struct price_scope scope = scope_of(fs, today);
@@ -43,7 +43,7 @@ static void add_estimate(struct promptfs *fs, const struct request *req,
 }
 
 static void add_alternatives(struct promptfs *fs, const struct request *req,
-		const struct model_row *row, cJSON *o)
+	const struct model_row *row, cJSON *o)
 {
 	struct price_alternative alt[PRICE_ALTERNATIVES_MAX];
 	char today[11];
@@ -62,7 +62,7 @@ static void add_alternatives(struct promptfs *fs, const struct request *req,
 
 /* A long video is planned as several calls; the plan stands here before anyone pays. */
 static void add_plan(const struct request *req, const struct model_row *row,
-		const char *state, cJSON *o)
+	const char *state, cJSON *o)
 {
 	struct segments plan;
 	int64_t price;
@@ -159,8 +159,8 @@ static int add_spent(void *user, const char *name, const struct totals *t)
 
 static void add_who(struct promptfs *fs, cJSON *o)
 {
-	static const char *const scopes[][2] = {{"program", "by_program"},
-			{"user", "by_user"}, {"day", "by_day"}};
+	static const char *const scopes[][2] = {
+		{"program", "by_program"}, {"user", "by_user"}, {"day", "by_day"}};
 
 	add_budget(fs, o);
 	cJSON_AddFalseToObject(o, "alert");

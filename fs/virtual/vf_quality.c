@@ -48,7 +48,7 @@ struct listing {
 static void add_scores(cJSON *to, const char *json)
 {
 	static const char *const names[] = {"sharpness_score", "brightness_score",
-			"contrast_score", "quality_grade"};
+		"contrast_score", "quality_grade"};
 	scoped_json cJSON *o = json_parse(json, strlen(json), NULL);
 
 	for (size_t i = 0; o && i < ARRAY_SIZE(names); i++) {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* Times one access pattern and prints seconds; the work of bench_mount.py.
- * usage: measure read FILE | readall DIR | open DIR | stat DIR ROUNDS | list DIR | lslong DIR */
+ * usage: measure read FILE | readall DIR | stat DIR ROUNDS | list DIR | lslong DIR
+ *        measure park PROMPTS-DIR COUNT: that many opens of files not generated, at
+ * once */
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,12 +70,49 @@ static size_t each(const char *path, struct names all, const char *what, int rou
 			if (!strcmp(what, "readall") && read_at(dir, all.name[i]) < 0)
 				exit(1);
 			if (strcmp(what, "readall") &&
-					fstatat(dir, all.name[i], &st, AT_SYMLINK_NOFOLLOW))
+				fstatat(dir, all.name[i], &st, AT_SYMLINK_NOFOLLOW))
 				exit(1);
 		}
 	}
 	close(dir);
 	return done;
+}
+
+struct park {
+	const char *dir;
+	int number;
+};
+
+static void *park_main(void *user)
+{
+	struct park *p = user;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/parked open %d/imagen-3/1.png", p->dir,
+		p->number);
+	close(open(path, O_RDONLY));
+	return NULL;
+}
+
+/* Prints a line when all threads run; returns when the mount has answered them. */
+static int park(const char *dir, int count)
+{
+	pthread_t *threads = calloc((size_t)count, sizeof(*threads));
+	struct park *all = calloc((size_t)count, sizeof(*all));
+	pthread_attr_t attr;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 64 * 1024);
+	for (int i = 0; i < count; i++) {
+		all[i] = (struct park){dir, i};
+		if (pthread_create(&threads[i], &attr, park_main, &all[i]))
+			return 1;
+	}
+	printf("parked\n");
+	fflush(stdout);
+	for (int i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -83,6 +123,8 @@ int main(int argc, char **argv)
 	size_t count = 1;
 	double start;
 
+	if (!strcmp(what, "park"))
+		return park(path, rounds);
 	if (!strcmp(what, "readall") || !strcmp(what, "stat"))
 		all = list(path);
 	start = now();

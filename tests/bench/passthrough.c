@@ -67,7 +67,7 @@ static void pt_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 }
 
 static void pt_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		struct fuse_file_info *fi)
+	struct fuse_file_info *fi)
 {
 	struct fuse_bufvec b = FUSE_BUFVEC_INIT(size);
 
@@ -92,7 +92,7 @@ static void pt_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 }
 
 static void pt_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		struct fuse_file_info *fi)
+	struct fuse_file_info *fi)
 {
 	DIR *d = (DIR *)(uintptr_t)fi->fh;
 	char *buf = calloc(1, size);
@@ -101,9 +101,10 @@ static void pt_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 
 	seekdir(d, off);
 	while ((e = readdir(d))) {
-		struct stat st = {.st_ino = e->d_ino, .st_mode = (mode_t)e->d_type << 12};
+		struct stat st = {
+			.st_ino = e->d_ino, .st_mode = (mode_t)e->d_type << 12};
 		size_t n = fuse_add_direntry(
-				req, buf + used, size - used, e->d_name, &st, telldir(d));
+			req, buf + used, size - used, e->d_name, &st, telldir(d));
 
 		if (n > size - used)
 			break;
@@ -120,14 +121,14 @@ static void pt_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
 }
 
 static const struct fuse_lowlevel_ops pt_ops = {.lookup = pt_lookup,
-		.forget = pt_forget,
-		.getattr = pt_getattr,
-		.open = pt_open,
-		.read = pt_read,
-		.release = pt_release,
-		.opendir = pt_opendir,
-		.readdir = pt_readdir,
-		.releasedir = pt_releasedir};
+	.forget = pt_forget,
+	.getattr = pt_getattr,
+	.open = pt_open,
+	.read = pt_read,
+	.release = pt_release,
+	.opendir = pt_opendir,
+	.readdir = pt_readdir,
+	.releasedir = pt_releasedir};
 
 int main(int argc, char **argv)
 {
@@ -142,7 +143,8 @@ int main(int argc, char **argv)
 	if (root_fd < 0 || fuse_parse_cmdline(&args, &opts) < 0)
 		return 2;
 	se = fuse_session_new(&args, &pt_ops, sizeof(pt_ops), NULL);
-	if (!se || fuse_set_signal_handlers(se) || fuse_session_mount(se, opts.mountpoint))
+	if (!se || fuse_set_signal_handlers(se) ||
+		fuse_session_mount(se, opts.mountpoint))
 		return 1;
 	fuse_session_loop_mt(se, lc);
 	fuse_session_unmount(se);

@@ -147,6 +147,6 @@ static void placeholders(void)
 }
 
 TAP_MAIN(TAP_CASE(same_name_is_one_node), TAP_CASE(ids_are_never_reused),
-		TAP_CASE(changed_meaning_is_a_new_node), TAP_CASE(spellings_share_the_file),
-		TAP_CASE(a_pin_outlives_the_kernel), TAP_CASE(rename_replaces),
-		TAP_CASE(many_nodes), TAP_CASE(inode_numbers), TAP_CASE(placeholders))
+	TAP_CASE(changed_meaning_is_a_new_node), TAP_CASE(spellings_share_the_file),
+	TAP_CASE(a_pin_outlives_the_kernel), TAP_CASE(rename_replaces),
+	TAP_CASE(many_nodes), TAP_CASE(inode_numbers), TAP_CASE(placeholders))

@@ -14,29 +14,29 @@ static void decides_by_masks(void)
 		unsigned long long pending, caught, ignored;
 		bool stop;
 	} cases[] = {
-			{0, 0, 0, false},
-			{BIT(SIGINT), 0, 0, true},
-			{BIT(SIGINT), BIT(SIGINT), 0, true},
-			{BIT(SIGINT), 0, BIT(SIGINT), false},
-			{BIT(SIGTERM), BIT(SIGTERM), 0, true},
-			{BIT(SIGHUP), 0, BIT(SIGHUP), false},
-			{BIT(SIGKILL), 0, ~0ULL, true},
-			{BIT(SIGALRM), BIT(SIGALRM), 0, false},
-			{BIT(SIGALRM), 0, 0, true},
-			{BIT(SIGUSR1), 0, 0, true},
-			{BIT(SIGUSR1), 0, BIT(SIGUSR1), false},
-			{BIT(SIGCHLD), 0, 0, false},
-			{BIT(SIGURG), 0, 0, false},
-			{BIT(SIGWINCH), 0, 0, false},
-			{BIT(SIGTSTP), 0, 0, false},
-			{BIT(SIGALRM) | BIT(SIGINT), BIT(SIGALRM), 0, true},
-			{BIT(40), 0, 0, true}, /* real-time signals end a program */
-			{BIT(40), BIT(40), 0, false},
+		{0, 0, 0, false},
+		{BIT(SIGINT), 0, 0, true},
+		{BIT(SIGINT), BIT(SIGINT), 0, true},
+		{BIT(SIGINT), 0, BIT(SIGINT), false},
+		{BIT(SIGTERM), BIT(SIGTERM), 0, true},
+		{BIT(SIGHUP), 0, BIT(SIGHUP), false},
+		{BIT(SIGKILL), 0, ~0ULL, true},
+		{BIT(SIGALRM), BIT(SIGALRM), 0, false},
+		{BIT(SIGALRM), 0, 0, true},
+		{BIT(SIGUSR1), 0, 0, true},
+		{BIT(SIGUSR1), 0, BIT(SIGUSR1), false},
+		{BIT(SIGCHLD), 0, 0, false},
+		{BIT(SIGURG), 0, 0, false},
+		{BIT(SIGWINCH), 0, 0, false},
+		{BIT(SIGTSTP), 0, 0, false},
+		{BIT(SIGALRM) | BIT(SIGINT), BIT(SIGALRM), 0, true},
+		{BIT(40), 0, 0, true}, /* real-time signals end a program */
+		{BIT(40), BIT(40), 0, false},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		bool stop = signals_mean_stop(
-				cases[i].pending, cases[i].caught, cases[i].ignored);
+			cases[i].pending, cases[i].caught, cases[i].ignored);
 
 		if (!CHECK(stop == cases[i].stop))
 			printf("# in case %zu\n", i);
@@ -84,4 +84,4 @@ static void pending_alarm_is_not_a_stop(void)
 }
 
 TAP_MAIN(TAP_CASE(decides_by_masks), TAP_CASE(names_the_program),
-		TAP_CASE(no_process_no_name), TAP_CASE(pending_alarm_is_not_a_stop))
+	TAP_CASE(no_process_no_name), TAP_CASE(pending_alarm_is_not_a_stop))
