@@ -86,6 +86,11 @@ int cache_set_quality(struct cache *c, const struct cache_place *place, uint32_t
 int cache_history(struct cache *c, const struct digest *key, uint32_t n,
 	struct record *ret, struct err *err);
 
+/* What .history of a listed directory holds: names "1.png~1", in no special order. */
+int cache_history_list(struct cache *c, uint64_t dir,
+	int (*fn)(void *user, const char *name, const struct digest *key, uint32_t draw),
+	void *user);
+
 /* ---- bytes ---- */
 
 #define CACHE_CHUNK (1024u * 1024u - 16u)

@@ -11,53 +11,79 @@
 
 enum place_kind {
 	PLACE_ROOT,
-	PLACE_README,	     /* /README.txt */
-	PLACE_TREE,	     /* /prompts, /videos */
-	PLACE_PROMPT,	     /* /prompts/<prompt> */
-	PLACE_PROMPT_TEXT,   /* .../.prompt */
-	PLACE_MODEL,	     /* model and option directories */
-	PLACE_MEDIA,	     /* 1.png */
-	PLACE_SIDECAR,	     /* 1.png.cost, .quality .json .error .orig */
-	PLACE_DIR_COST,	     /* .cost of any directory */
-	PLACE_DIR_QUALITY,   /* .quality of any directory */
-	PLACE_BEST,	     /* best.png, best.jpg, best.mp4: symbolic link in a model directory */
-	PLACE_SELECT,	     /* auto, best, cheap and option directories below: no model yet */
-	PLACE_SELECT_LINK,   /* files below PLACE_SELECT: symbolic links, sidecars too */
-	PLACE_HISTORY,	     /* .history directory of a model directory */
-	PLACE_HISTORY_FILE,  /* .history/1.png~1 */
-	PLACE_INPUTS,	     /* /inputs */
-	PLACE_INPUT,	     /* /inputs/<name> */
-	PLACE_MODELS,	     /* /models */
-	PLACE_MODEL_JSON,    /* /models/<model>.json */
-	PLACE_CONTROL,	     /* /.promptfs */
-	PLACE_CONTROL_FILE,  /* status.json ... */
+	PLACE_README,      /* /README.txt */
+	PLACE_TREE,        /* /prompts, /videos */
+	PLACE_PROMPT,      /* /prompts/<prompt> */
+	PLACE_PROMPT_TEXT, /* .../.prompt */
+	PLACE_MODEL,       /* model and option directories */
+	PLACE_MEDIA,       /* 1.png */
+	PLACE_SIDECAR,     /* 1.png.cost, .quality .json .error .orig */
+	PLACE_DIR_COST,    /* .cost of any directory */
+	PLACE_DIR_QUALITY, /* .quality of any directory */
+	PLACE_BEST, /* best.png, best.jpg, best.mp4: symbolic link in a model directory
+		     */
+	PLACE_SELECT, /* auto, best, cheap and option directories below: no model yet */
+	PLACE_SELECT_LINK,  /* files below PLACE_SELECT: symbolic links, sidecars too */
+	PLACE_HISTORY,      /* .history directory of a model directory */
+	PLACE_HISTORY_FILE, /* .history/1.png~1 */
+	PLACE_INPUTS,       /* /inputs */
+	PLACE_INPUT,        /* /inputs/<name> */
+	PLACE_MODELS,       /* /models */
+	PLACE_MODEL_JSON,   /* /models/<model>.json */
+	PLACE_CONTROL,      /* /.promptfs */
+	PLACE_CONTROL_FILE, /* status.json ... */
 };
 
-enum sidecar { SIDECAR_NONE, SIDECAR_COST, SIDECAR_QUALITY, SIDECAR_JSON, SIDECAR_ERROR,
-	SIDECAR_ORIG };
+enum sidecar {
+	SIDECAR_NONE,
+	SIDECAR_COST,
+	SIDECAR_QUALITY,
+	SIDECAR_JSON,
+	SIDECAR_ERROR,
+	SIDECAR_ORIG
+};
 
-enum control_file { CONTROL_STATUS, CONTROL_METRICS, CONTROL_CONFIG, CONTROL_VERSION,
-	CONTROL_PROM, CONTROL_ERRORS, CONTROL_FILES_ };
+enum control_file {
+	CONTROL_STATUS,
+	CONTROL_METRICS,
+	CONTROL_CONFIG,
+	CONTROL_VERSION,
+	CONTROL_PROM,
+	CONTROL_ERRORS,
+	CONTROL_FILES_
+};
 
 struct place {
 	enum place_kind kind;
-	struct request req;	/* as far as the path goes; for PLACE_SELECT* without model */
+	enum place_kind
+		dir; /* PLACE_DIR_COST, PLACE_DIR_QUALITY: of what kind of place */
+	struct request
+		req; /* as far as the path goes; for PLACE_SELECT* without model */
 	enum selector selector; /* PLACE_SELECT, PLACE_SELECT_LINK */
-	enum sidecar sidecar;	/* PLACE_SIDECAR; also for links to a sidecar */
+	enum sidecar sidecar;   /* PLACE_SIDECAR; also for links to a sidecar */
 	enum control_file control;
-	uint32_t history;	/* PLACE_HISTORY_FILE: the ~N */
-	enum media_type best;	/* PLACE_BEST */
-	char *name;		/* PLACE_INPUT, PLACE_MODEL_JSON (model name): owned */
+	uint32_t history;     /* PLACE_HISTORY_FILE: the ~N */
+	enum media_type best; /* PLACE_BEST */
+	char *name;           /* PLACE_INPUT, PLACE_MODEL_JSON (model name): owned */
 };
 
 struct grammar_env {
 	const struct catalogue *catalogue;
 	void *user;
-	/* The prompt whose id starts with these 16 lower-case hex digits, else -ENOENT. */
+	/* The prompt whose id starts with these 16 lower-case hex digits, else -ENOENT.
+	 */
 	int (*prompt_by_hash)(void *user, const char *hex16, struct prompt **ret);
 	/* The text of /inputs/<name>.txt, else -ENOENT. */
 	int (*prompt_by_input)(void *user, const char *name, struct prompt **ret);
 };
+
+/* "status.json" etc.; ".cost" etc. NULL if there is none. */
+const char *control_file_name(enum control_file f);
+const char *sidecar_suffix(enum sidecar s);
+
+/* Is this file name in /inputs refused? 16 hex digits, with or without ".txt", would
+ * shadow a prompt's hash. */
+bool grammar_input_is_refused(const char *name);
 
 void place_finish(struct place *p);
 int place_copy(struct place *ret, const struct place *p);

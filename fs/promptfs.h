@@ -20,7 +20,8 @@ struct promptfs {
 	struct cache *cache;
 	struct engine *engine;
 	struct grammar_env grammar;
-	const char *ns;
+	enum backend_id backend;
+	const char *ns; /* namespace of the store */
 	char *mountpoint; /* absolute */
 	int64_t mounted_ms;
 	uid_t uid; /* of the mounting user: owner of everything */

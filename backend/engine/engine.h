@@ -89,8 +89,8 @@ void engine_job(struct engine *e, const struct digest *key, struct job_brief *re
  * the oldest are forgotten; those that matter for money are in the store. */
 bool engine_last_error(struct engine *e, const struct digest *key, struct err *ret,
 	int64_t *ret_when_ms);
-/* Used by rm: forget the failure that is remembered in memory. */
-void engine_forget_error(struct engine *e, const struct digest *key);
+/* Used by rm: forgets the failure that is remembered in memory; true if there was one. */
+bool engine_forget_error(struct engine *e, const struct digest *key);
 
 /* Everything for status.json: adds "jobs", "slots" and "backend" to `o`. -ENOMEM. */
 int engine_status(struct engine *e, cJSON *o);

@@ -38,7 +38,7 @@ enum option_id {
 	OPT_COUNT_, /* how many there are */
 };
 
-#define REQUEST_MODEL_MAX 63   /* bytes */
+#define REQUEST_MODEL_MAX 63     /* bytes */
 #define REQUEST_PROMPT_MAX 65536 /* bytes; /inputs texts may be longer than a path */
 #define REQUEST_TAKE_MAX 999
 
@@ -46,7 +46,7 @@ enum option_id {
 struct prompt {
 	_Atomic uint32_t refs;
 	struct digest id; /* SHA-256 of text */
-	size_t len;	  /* bytes */
+	size_t len;       /* bytes */
 	size_t codepoints;
 	char text[];
 };
@@ -64,14 +64,18 @@ void prompt_unref(struct prompt *p); /* NULL is fine */
  * digits of the id. -ENOMEM. */
 int prompt_spelling(const struct prompt *p, struct buf *ret);
 
+/* Names that are never prompts, as they are written in a path: what starts with '.',
+ * and what desktops and tools probe for. */
+bool prompt_name_is_reserved(const char *name, size_t len);
+
 struct request {
 	enum request_tree tree;
 	struct prompt *prompt; /* owned reference; NULL above the prompt level */
 	char model[REQUEST_MODEL_MAX + 1]; /* catalogue name, "" above */
-	char *opt[OPT_COUNT_];		   /* canonical values, owned; NULL if not given */
-	enum media_type type;		   /* MEDIA_NONE until the file is named */
-	uint16_t take;			   /* 1..999, 0 until the file is named */
-	uint32_t seconds;		   /* videos; 0 else */
+	char *opt[OPT_COUNT_]; /* canonical values, owned; NULL if not given */
+	enum media_type type;  /* MEDIA_NONE until the file is named */
+	uint16_t take;         /* 1..999, 0 until the file is named */
+	uint32_t seconds;      /* videos; 0 else */
 };
 
 void request_finish(struct request *r);
@@ -82,7 +86,18 @@ bool request_is_file(const struct request *r);
 const char *option_name(enum option_id id);
 enum option_id option_find(const char *name, size_t len);
 
-/* The file's (or directory's) name: "1.png", "30s.mp4", "30s-2.mp4". */
+/* The canonical value of an option written as the `len` bytes after '=': escapes
+ * decoded, "16x9" -> "16:9", "2k" -> "2K", "0007" -> "7", "ON" -> "on"; what is not of
+ * the option's form stays as it is, for open to complain about. *ret is owned by the
+ * caller. -ENOENT empty, -EILSEQ, -ENAMETOOLONG if "key=value" would not fit a name,
+ * -ENOMEM. */
+int option_canonical(enum option_id id, const char *value, size_t len, char **ret);
+
+/* N of count=N, else 1: how many takes one job makes. 1 where N is no number in
+ * 1..REQUEST_TAKE_MAX. */
+uint32_t request_job_takes(const struct request *r);
+
+/* The file's name: "1.png", "30s.mp4", "30s-2.mp4". */
 int request_file_name(const struct request *r, struct buf *ret);
 
 /* The components under the tree root, as listed, one string each: canonical spelling

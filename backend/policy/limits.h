@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* A request against its row: may it be made, and with which values. Pure. */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend/model/catalogue.h"
+#include "backend/request/request.h"
+
+/* 0, or -EINVAL with a sentence that names what is allowed and what to use instead.
+ * Checks the prompt's length, every option's value, the duration, and combinations. */
+int limits_check(
+	const struct model_row *row, const struct request *req, struct err *err);
+
+/* As limits_check, without the prompt's length: can the row make a file of this kind,
+ * duration and options? Also for a request whose model is another one or none. */
+bool limits_can_make(const struct model_row *row, const struct request *req);
+
+/* The same for the shape only (kind, aspect, size, duration, image): advisory options
+ * would be dropped. For fallback and successors. */
+bool limits_can_shape(const struct model_row *row, const struct request *req);
+
+/* The value in effect: as given, else the row's default ("16:9", "on"); NULL where the
+ * row does not take the option or the provider chooses. A seed turns watermark off.
+ * Valid as long as row and req. Not for numbers that were not given: see
+ * limits_number. */
+const char *limits_value(
+	const struct model_row *row, const struct request *req, enum option_id id);
+/* The same for numbers (fps, guidance, temperature, max_tokens, count). False where the
+ * row does not take it, or has no default and none is given. */
+bool limits_number(const struct model_row *row, const struct request *req,
+	enum option_id id, double *ret);
+/* What limits_value gives, by its name on the wire. */
+const char *limits_wire(
+	const struct model_row *row, const struct request *req, enum option_id id);
+/* Seed of this take: the one given plus take - 1. False without the option. */
+bool limits_seed(const struct request *req, uint64_t *ret);
+
+/* Pixels of the picture or the frames. -EINVAL: the row has none for this shape. */
+int limits_pixels(const struct model_row *row, const struct request *req,
+	uint32_t *ret_w, uint32_t *ret_h);
+
+/* How a video is made: the lengths of its calls in order, n of them. Their sum may be
+ * larger than what was asked, where the model's lengths do not add up to it; then it is
+ * cut. Cheapest first, then fewest calls. -EINVAL: it cannot make this duration. */
+#define LIMITS_SEGMENTS_MAX 512
+struct segments {
+	uint32_t n;
+	uint32_t billed; /* seconds, sum */
+	uint16_t seconds[LIMITS_SEGMENTS_MAX];
+};
+int limits_segments(
+	const struct model_row *row, const struct request *req, struct segments *ret);

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <string.h>
+
+#include "cache/base/mem.h"
+#include "fs/input.h"
+#include "fs/notify.h"
+#include "fs/ops.h"
+
+static int remove_from_store(struct promptfs *fs, const struct request *req)
+{
+	scoped(request_place_finish) struct request_place rp = {0};
+	struct job_brief job;
+	int r = request_place_init(&rp, req, fs->ns, NULL);
+
+	if (r < 0)
+		return r;
+	engine_job(fs->engine, &rp.key, &job);
+	if (job.state != JOB_NONE)
+		return -EBUSY;
+	r = cache_remove(fs->cache, &rp.place, NULL);
+	if (engine_forget_error(fs->engine, &rp.key) && r == -ENOENT)
+		r = 0; /* only a remembered failure: rm clears it */
+	return r;
+}
+
+/* The kernel drops the name it was given; the file's other spellings are told. */
+static int remove_media(struct promptfs *fs, struct node *dir, const char *name)
+{
+	struct fuse_entry_param e = {0};
+	struct node *n;
+	bool never;
+	int r = lookup_entry(fs, dir, name, &e, &never);
+
+	if (r < 0)
+		return r;
+	n = node_get(fs->nodes, e.ino);
+	r = n->place.kind == PLACE_MEDIA ? remove_from_store(fs, &n->place.req) : -EPERM;
+	if (r == 0)
+		notifier_forget_names(fs->notifier,
+				nodes_aliases(fs->nodes, n, dir->id, name));
+	nodes_forget(fs->nodes, e.ino, 1);
+	return r;
+}
+
+void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct promptfs *fs = fs_of(req);
+	struct node *dir = node_get(fs->nodes, parent);
+	int r = -EPERM;
+
+	if (dir->place.kind == PLACE_INPUTS)
+		r = input_unlink(fs, parent, name);
+	else if (dir->place.kind == PLACE_MODEL)
+		r = remove_media(fs, dir, name);
+	fuse_reply_err(req, -r);
+}

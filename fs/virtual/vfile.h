@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* Virtual files: .cost, .quality, status.json and the like.
+ *
+ * File managers open these to sniff their type, so their size is exact: the content is a
+ * snapshot per node, made at lookup or stat when none is open and the last is older than
+ * a second, and used by stat, open and read alike. Nothing here ever spends. */
+#include <sys/stat.h>
+
+#include "cache/base/buf.h"
+#include "fs/node.h"
+
+struct snapshot {
+	_Atomic uint32_t refs;
+	size_t len;
+	int64_t made_real_ms, made_mono_ms;
+	char *data;
+};
+
+struct snapshot *snapshot_ref(struct snapshot *s);
+void snapshot_unref(struct snapshot *s); /* NULL is fine */
+
+/* The content of each kind. 0; -ENOENT where there is nothing to say (then the name does
+ * not exist); -ENOMEM; -EBADMSG. */
+int vf_file_cost(struct promptfs *fs, const struct place *p, struct buf *out);
+int vf_dir_cost(struct promptfs *fs, const struct place *p, struct buf *out);
+int vf_file_quality(struct promptfs *fs, const struct place *p, struct buf *out);
+int vf_dir_quality(struct promptfs *fs, const struct place *p, struct buf *out);
+int vf_json(struct promptfs *fs, const struct place *p, struct buf *out);
+int vf_error(struct promptfs *fs, const struct place *p, struct buf *out);
+int vf_control(struct promptfs *fs, const struct place *p, struct buf *out);
+int vf_model(struct promptfs *fs, const struct place *p, struct buf *out);
+int vf_readme(struct promptfs *fs, const struct place *p, struct buf *out);
+int vf_prompt(struct promptfs *fs, const struct place *p, struct buf *out);
+
+/* Size, times and mode of the present snapshot, made if need be. */
+int vfile_attr(struct promptfs *fs, struct node *n, struct stat *st);
+/* The snapshot to read from until vfile_close; owned by the handle. */
+int vfile_open(struct promptfs *fs, struct node *n, struct snapshot **ret);
+void vfile_close(struct promptfs *fs, struct node *n, struct snapshot *s);
