@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* Access tokens: one refresh for all who wait, ahead of expiry, and once after a 401.
+ * Everything runs on the loop's thread. The token's text is handed to those who asked
+ * and is never logged; nor is anything a token server says but its error code. */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend/auth/credentials.h"
+#include "backend/net/http.h"
+#include "backend/net/pool.h"
+
+struct token_source;
+
+#define TOKEN_EARLY_MS (5 * 60 * 1000) /* refreshed when less is left */
+#define TOKEN_ANSWER_MAX (64u * 1024u)
+#define TOKEN_TIMEOUT_MS 30000
+
+/* `c` is taken over, whatever the result. pool runs token_command. -ENOMEM. */
+int token_source_new(struct loop *loop, struct http *http, struct pool *pool,
+	struct credentials *take_c, struct token_source **ret, struct err *err);
+/* Those who wait are told -ECANCELED. NULL is fine. */
+void token_source_free(struct token_source *t);
+
+/* Lives in its owner until `done` has run. */
+struct token_wait {
+	struct token_wait *next;
+	/* bearer: borrowed for the call, NULL on failure: -EACCES refused or missing,
+	 * -ENETUNREACH, -ETIMEDOUT, -EPROTO. Never from inside token_get. */
+	void (*done)(struct token_wait *w, const char *bearer, const struct err *err);
+};
+void token_get(struct token_source *t, struct token_wait *w);
+/* Does not wait any more; `done` does not run. */
+void token_forget(struct token_source *t, struct token_wait *w);
+
+/* A server answered 401 to this token: the next token_get fetches another. Of many who
+ * were refused with the same token only the first matters. */
+void token_refused(struct token_source *t, const char *bearer);
+
+const struct credentials *token_credentials(const struct token_source *t);
+/* How many refreshes were sent; for status and tests. */
+uint32_t token_refreshes(const struct token_source *t);

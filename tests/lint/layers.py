@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""Holds the #include lines to the architecture: who may include whom, and who owns
+which outside header. The order of the subdir() lines in meson.build says the same to
+the linker; this says it to the reader, earlier and with a sentence."""
+import re
+import sys
+
+import sources
+
+# A layer and the layers to its left that it may name. Every layer may include itself
+# and cache/base.
+MAY_INCLUDE = {
+    "cache/base": (),
+    "cache": (),
+    "backend/net": (),
+    "backend/auth": ("backend/net",),
+    "backend/request": (),
+    "backend/model": ("backend/request",),
+    "backend/policy": ("backend/request", "backend/model"),
+    "backend/media": (),
+    "backend/quality": ("backend/media",),
+    "backend/render": ("backend/media",),
+    # The built-in renderer is a provider that works on the pool instead of the network.
+    "backend/provider": ("backend/net", "backend/auth", "backend/request",
+                         "backend/model", "backend/render", "backend/media"),
+    "backend/shared": ("backend/net", "backend/auth", "cache"),
+    "backend/engine": ("backend/net", "backend/auth", "backend/request", "backend/model",
+                       "backend/policy", "backend/media", "backend/quality",
+                       "backend/render", "backend/provider", "backend/shared", "cache"),
+    "fs": ("cache", "backend/request", "backend/model", "backend/policy",
+           "backend/engine"),
+}
+# main.c builds everything bottom-up, and it is also where the decode worker starts.
+ALSO = {
+    "fs/main.c": ("backend/net", "backend/auth", "backend/provider", "backend/shared",
+                  "backend/quality"),
+}
+
+# Outside headers and the only places that may include them.
+OWNERS = (
+    (r"lmdb\.h", ("cache/",)),
+    (r"curl/.*", ("backend/net/",)),
+    (r"sys/epoll\.h", ("backend/net/",)),
+    (r"cjson/.*", ("cache/base/json.h", "cache/base/json.c")),
+    (r"openssl/.*", ("cache/base/digest.c", "cache/base/digest.h", "backend/auth/")),
+    (r"libav.*|libsw.*", ("backend/media/",)),
+    (r"png\.h|jpeglib\.h|jerror\.h|turbojpeg\.h", ("backend/media/",)),
+    (r"hiredis/.*", ("backend/shared/",)),
+    (r"seccomp\.h", ("backend/media/", "backend/quality/")),
+    (r"fuse.*\.h", ("fs/",)),
+    # The control socket is a file of the mount; all other sockets are backend/net's.
+    (r"sys/socket\.h|sys/un\.h|netinet/.*|arpa/.*|netdb\.h", ("backend/net/", "fs/")),
+)
+
+INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+def layer_of(path):
+    fits = [layer for layer in MAY_INCLUDE if path.startswith(layer + "/")]
+    return max(fits, key=len, default=None)
+
+
+def check_ours(path, layer, target):
+    if "/" not in target:
+        return f'"{target}": write the full path from the top of the tree'
+    goal = layer_of(target)
+    if goal is None:
+        return f'"{target}" belongs to no layer'
+    if goal in (layer, "cache/base") or goal in MAY_INCLUDE[layer] + ALSO.get(path, ()):
+        return None
+    return f'{layer} may not include {goal} ("{target}")'
+
+
+def check_outside(path, target):
+    for pattern, owners in OWNERS:
+        if re.fullmatch(pattern, target) and not path.startswith(owners):
+            return f"<{target}> belongs to {' and '.join(owners)}"
+    return None
+
+
+def check_file(path):
+    layer = layer_of(path)
+    if layer is None:
+        yield f"{path}: in no layer; add its folder to tests/lint/layers.py"
+        return
+    with open(f"{sources.root()}/{path}", encoding="utf-8") as f:
+        for number, line in enumerate(f, 1):
+            found = INCLUDE.match(line)
+            if not found:
+                continue
+            target = found[2]
+            wrong = (check_ours(path, layer, target) if found[1] == '"'
+                     else check_outside(path, target))
+            if wrong:
+                yield f"{path}:{number}: {wrong}"
+
+
+def main():
+    files = sources.walk(".c", ".h", under=("cache", "backend", "fs"))
+    complaints = [c for path in files for c in check_file(path)]
+    return sources.finish(complaints, len(files))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
