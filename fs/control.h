@@ -16,7 +16,6 @@
 
 #define CONTROL_CONNECTIONS_MAX 16
 #define CONTROL_LINE_MAX (256u * 1024u)
-#define CONTROL_SOCKET "control"
 
 /* Before any other thread uses fs->config; the store and the engine are open.
  * Replaces a socket that a killed process left. NULL with a sentence on failure. */
