@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034
 # Sourced by demo.sh and test.sh: Debian packages, and whether FUSE is there.
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config libfuse3-dev fuse3
