@@ -20,8 +20,7 @@ install_packages()
 		return 0
 	fi
 	for package in "$@"; do
-		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
-			missing="$missing $package"
+		is_installed "$package" || missing="$missing $package"
 	done
 	[ -n "$missing" ] || return 0
 	echo "Installing:$missing"
@@ -36,6 +35,11 @@ install_packages()
 	# A stale or empty package list is the usual reason for the first try to fail.
 	apt_install "$as_root" $missing >/dev/null 2>&1 && return 0
 	$as_root apt-get update -q && apt_install "$as_root" $missing
+}
+
+is_installed()
+{
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
 apt_install()
