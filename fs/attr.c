@@ -32,14 +32,15 @@ static ino_t hash_end(uint64_t h)
 
 ino_t ino_of_child(ino_t parent_ino, const void *component, size_t len)
 {
-	return hash_end(hash_more(hash_more(HASH_START, &parent_ino, sizeof(parent_ino)),
+	return hash_end(
+		hash_more(hash_more(HASH_START, &parent_ino, sizeof(parent_ino)),
 			component, len));
 }
 
 ino_t ino_of_file(const struct digest *key, uint32_t draw)
 {
-	return hash_end(hash_more(hash_more(HASH_START, key, sizeof(*key)), &draw,
-			sizeof(draw)));
+	return hash_end(hash_more(
+		hash_more(HASH_START, key, sizeof(*key)), &draw, sizeof(draw)));
 }
 
 static ino_t child_of(ino_t parent, const char *name)
@@ -50,7 +51,8 @@ static ino_t child_of(ino_t parent, const char *name)
 /* The directory that the request names: tree, prompt, model, options in order. */
 static int ino_of_request(const struct request *r, ino_t *ret)
 {
-	ino_t ino = child_of(FUSE_ROOT_ID, r->tree == TREE_VIDEOS ? "videos" : "prompts");
+	ino_t ino =
+		child_of(FUSE_ROOT_ID, r->tree == TREE_VIDEOS ? "videos" : "prompts");
 	scoped(components_finish) struct components c = {0};
 
 	if (r->prompt)
@@ -191,7 +193,8 @@ static int refresh_media(struct promptfs *fs, struct node *n)
 	return 0;
 }
 
-static int media_attr(struct promptfs *fs, struct node *n, struct stat *st, double *timeout)
+static int media_attr(
+	struct promptfs *fs, struct node *n, struct stat *st, double *timeout)
 {
 	int r = refresh_media(fs, n);
 
@@ -222,10 +225,10 @@ int node_attr(struct promptfs *fs, struct node *n, struct stat *st, double *ret_
 	int r = 0;
 
 	*st = (struct stat){.st_ino = n->ino,
-			.st_nlink = 1,
-			.st_uid = fs->uid,
-			.st_gid = fs->gid,
-			.st_blksize = 128 * 1024};
+		.st_nlink = 1,
+		.st_uid = fs->uid,
+		.st_gid = fs->gid,
+		.st_blksize = 128 * 1024};
 	*ret_timeout = 0;
 	if (n->by_key || n->place.sidecar == SIDECAR_ORIG) {
 		r = media_attr(fs, n, st, ret_timeout);

@@ -24,4 +24,5 @@ off_t placeholder_size(const struct request *req);
 
 /* st of a node and for how many seconds it holds. Never spends, never waits for a
  * generation. 0, -ENOENT (an input that is gone), -ESTALE, -ENOMEM, -EIO. */
-int node_attr(struct promptfs *fs, struct node *n, struct stat *st, double *ret_timeout);
+int node_attr(
+	struct promptfs *fs, struct node *n, struct stat *st, double *ret_timeout);

@@ -9,8 +9,8 @@
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
 
-/* One per node while somebody writes. `users` and the node's pointer are under the nodes
- * mutex, the rest under its own. */
+/* One per node while somebody writes. `users` and the node's pointer are under the
+ * nodes mutex, the rest under its own. */
 struct scratch {
 	uint32_t users;
 	pthread_mutex_t mutex;
@@ -21,7 +21,7 @@ struct scratch {
 
 struct input_handle {
 	struct promptfs *fs;
-	struct node *node; /* pinned */
+	struct node *node;       /* pinned */
 	struct scratch *scratch; /* NULL: reads come from the store */
 	struct input_brief brief;
 };
@@ -39,7 +39,7 @@ static void set_attr(struct stat *st, uint64_t size, int64_t mtime_ms)
 	st->st_size = (off_t)size;
 	st->st_blocks = (blkcnt_t)((size + 511) / 512);
 	st->st_mtim = (struct timespec){
-			.tv_sec = mtime_ms / 1000, .tv_nsec = mtime_ms % 1000 * 1000000};
+		.tv_sec = mtime_ms / 1000, .tv_nsec = mtime_ms % 1000 * 1000000};
 	st->st_atim = st->st_ctim = st->st_mtim;
 }
 
@@ -251,7 +251,7 @@ static int start_scratch(struct input_handle *h, bool truncate)
 }
 
 int input_open(struct promptfs *fs, struct node *n, bool for_writing, bool truncate,
-		struct input_handle **ret)
+	struct input_handle **ret)
 {
 	struct input_handle *h = new0(struct input_handle);
 	int r;
@@ -373,7 +373,7 @@ int input_touch(struct promptfs *fs, struct node *n, int64_t mtime_ms)
 }
 
 int input_rename(struct promptfs *fs, fuse_ino_t dir, const char *from, const char *to,
-		bool replace)
+	bool replace)
 {
 	int r = input_name_check(to);
 

@@ -22,7 +22,7 @@ int input_create(struct promptfs *fs, const char *name);
 /* A handle. for_writing: joins or makes the scratch; truncate: starts it empty. */
 struct input_handle;
 int input_open(struct promptfs *fs, struct node *n, bool for_writing, bool truncate,
-		struct input_handle **ret);
+	struct input_handle **ret);
 /* Bytes at off into buf; the count or <0. */
 ssize_t input_read(struct input_handle *h, void *buf, size_t len, off_t off);
 ssize_t input_write(struct input_handle *h, const void *buf, size_t len, off_t off);
@@ -33,5 +33,5 @@ void input_close(struct input_handle *h);
 int input_truncate(struct promptfs *fs, struct node *n, off_t size);
 int input_touch(struct promptfs *fs, struct node *n, int64_t mtime_ms);
 int input_rename(struct promptfs *fs, fuse_ino_t dir, const char *from, const char *to,
-		bool replace);
+	bool replace);
 int input_unlink(struct promptfs *fs, fuse_ino_t dir, const char *name);

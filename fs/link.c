@@ -14,18 +14,18 @@ static bool is_generated(void *user, const struct request *req)
 	struct digest key;
 
 	return request_key(req, fs->ns, &key) == 0 &&
-			cache_brief(fs->cache, &key, &b, NULL) == 0 &&
-			b.state == RECORD_GENERATED;
+	       cache_brief(fs->cache, &key, &b, NULL) == 0 &&
+	       b.state == RECORD_GENERATED;
 }
 
 struct select_env link_env(struct promptfs *fs, char today[static 11])
 {
 	clk_format_day(clk_real_ms(), today);
 	return (struct select_env){.catalogue = fs->catalogue,
-			.backend = fs->backend,
-			.today = today,
-			.user = fs,
-			.exists = is_generated};
+		.backend = fs->backend,
+		.today = today,
+		.user = fs,
+		.exists = is_generated};
 }
 
 int link_select(struct promptfs *fs, const struct node *n, char **ret)
@@ -37,7 +37,8 @@ int link_select(struct promptfs *fs, const struct node *n, char **ret)
 	int r = select_model(&env, n->place.selector, &n->place.req, &row);
 
 	if (r == 0)
-		r = select_link(&n->place.req, row, sidecar_suffix(n->place.sidecar), &b);
+		r = select_link(
+			&n->place.req, row, sidecar_suffix(n->place.sidecar), &b);
 	if (r < 0)
 		return r;
 	*ret = buf_detach(&b);
@@ -48,8 +49,8 @@ int listed_dir(struct promptfs *fs, const struct place *p, uint64_t *ret)
 {
 	scoped(components_finish) struct components c = {0};
 	enum place_kind kind = p->kind == PLACE_DIR_COST || p->kind == PLACE_DIR_QUALITY
-			? p->dir
-			: p->kind;
+				       ? p->dir
+				       : p->kind;
 	int r;
 
 	switch (kind) {

@@ -132,7 +132,7 @@ int nodes_new(const struct place *root, ino_t root_ino, struct nodes **ret)
 	if (n)
 		n->alias.name = strdup("");
 	if (!t || !t->by_id || !t->by_ident || !n || !n->alias.name ||
-			place_copy(&n->place, root) < 0) {
+		place_copy(&n->place, root) < 0) {
 		node_free(n);
 		nodes_free(t);
 		return -ENOMEM;
@@ -197,24 +197,25 @@ static struct node *find_name(struct nodes *t, fuse_ino_t parent, const char *na
 {
 	struct node *n = t->by_ident[hash_name(parent, name) & (t->buckets - 1)];
 
-	while (n && (n->by_key || n->alias.parent != parent || strcmp(n->alias.name, name)))
+	while (n &&
+		(n->by_key || n->alias.parent != parent || strcmp(n->alias.name, name)))
 		n = n->next_ident;
 	return n;
 }
 
 static struct node *find_file(
-		struct nodes *t, const struct digest *key, uint32_t draw, bool is_history)
+	struct nodes *t, const struct digest *key, uint32_t draw, bool is_history)
 {
 	struct node *n = t->by_ident[hash_key(key, draw) & (t->buckets - 1)];
 
 	while (n && !(n->by_key && n->draw == draw && n->is_history == is_history &&
-				    !memcmp(&n->key, key, sizeof(*key))))
+			    !memcmp(&n->key, key, sizeof(*key))))
 		n = n->next_ident;
 	return n;
 }
 
 static struct node *add(struct nodes *t, struct node init, fuse_ino_t parent,
-		const char *name, struct place *place)
+	const char *name, struct place *place)
 {
 	struct node *n = new0(struct node);
 	char *copy = strdup(name);
@@ -245,7 +246,7 @@ static void orphan(struct nodes *t, struct node *n)
 }
 
 struct node *nodes_name(struct nodes *t, fuse_ino_t parent, const char *name,
-		struct place *take_place, ino_t ino)
+	struct place *take_place, ino_t ino)
 {
 	pthread_mutex_lock(&t->mutex);
 	struct node *n = find_name(t, parent, name);
@@ -285,14 +286,14 @@ static void remember_alias(struct node *n, fuse_ino_t parent, const char *name)
 }
 
 struct node *nodes_file(struct nodes *t, const struct digest *key, uint32_t draw,
-		bool is_history, fuse_ino_t parent, const char *name,
-		struct place *take_place, ino_t ino)
+	bool is_history, fuse_ino_t parent, const char *name, struct place *take_place,
+	ino_t ino)
 {
 	struct node init = {.by_key = true,
-			.is_history = is_history,
-			.key = *key,
-			.draw = draw,
-			.ino = ino};
+		.is_history = is_history,
+		.key = *key,
+		.draw = draw,
+		.ino = ino};
 
 	pthread_mutex_lock(&t->mutex);
 	struct node *n = find_file(t, key, draw, is_history);
@@ -351,7 +352,7 @@ void node_unpin(struct nodes *t, struct node *n)
 }
 
 void node_stored(struct nodes *t, struct node *n, uint64_t size, uint64_t blob_id,
-		int64_t created_ms, int64_t estimate_ud)
+	int64_t created_ms, int64_t estimate_ud)
 {
 	pthread_mutex_lock(&t->mutex);
 	if (!atomic_load(&n->is_stored)) {
@@ -403,8 +404,8 @@ char *node_name(struct nodes *t, struct node *n)
 	return name;
 }
 
-struct node_alias *nodes_aliases(struct nodes *t, struct node *n, fuse_ino_t parent,
-		const char *name)
+struct node_alias *nodes_aliases(
+	struct nodes *t, struct node *n, fuse_ino_t parent, const char *name)
 {
 	struct node_alias *list = NULL;
 

@@ -2,17 +2,17 @@
 #pragma once
 /* What the kernel knows of the tree: node ids and what they stand for.
  *
- * A node id is a counter and never reused. A directory, link or virtual file has one per
- * (parent node, name as looked up), because the kernel gives a directory one name. A media
- * file has one per (key, draw), shared by all spellings like hard links, so that a new
- * size reaches every opener; removed draws seen in .history have their own.
+ * A node id is a counter and never reused. A directory, link or virtual file has one
+ * per (parent node, name as looked up), because the kernel gives a directory one name.
+ * A media file has one per (key, draw), shared by all spellings like hard links, so
+ * that a new size reaches every opener; removed draws seen in .history have their own.
  *
  * Any thread; one mutex inside. A node is valid while the kernel holds it (during any
  * request on it) or while it is pinned. */
 #include "fs/promptfs.h"
 
 struct snapshot; /* fs/virtual/vfile.h */
-struct scratch;	 /* fs/op_input.c */
+struct scratch;  /* fs/op_input.c */
 
 struct node_alias {
 	fuse_ino_t parent;
@@ -32,7 +32,8 @@ struct node {
 	/* Under the table's mutex. */
 	uint64_t lookups;
 	uint32_t pins;
-	struct node_alias alias; /* by name: the name; by key: the first of those seen */
+	struct node_alias
+		alias; /* by name: the name; by key: the first of those seen */
 	struct node *next_id, *next_ident;
 	uint32_t snapshot_opens;
 	struct snapshot *snapshot;
@@ -55,18 +56,18 @@ struct node *node_get(struct nodes *t, fuse_ino_t id);
 /* One kernel reference more on the node for a name below `parent`; made if new. `place`
  * is taken over, whatever the result. NULL: out of memory. */
 struct node *nodes_name(struct nodes *t, fuse_ino_t parent, const char *name,
-		struct place *take_place, ino_t ino);
+	struct place *take_place, ino_t ino);
 /* The same for a media file. */
 struct node *nodes_file(struct nodes *t, const struct digest *key, uint32_t draw,
-		bool is_history, fuse_ino_t parent, const char *name,
-		struct place *take_place, ino_t ino);
+	bool is_history, fuse_ino_t parent, const char *name, struct place *take_place,
+	ino_t ino);
 void nodes_forget(struct nodes *t, fuse_ino_t id, uint64_t n);
 void node_pin(struct nodes *t, struct node *n);
 void node_unpin(struct nodes *t, struct node *n);
 
 /* The bytes are in the store: from now on is_stored. Idempotent. */
 void node_stored(struct nodes *t, struct node *n, uint64_t size, uint64_t blob_id,
-		int64_t created_ms, int64_t estimate_ud);
+	int64_t created_ms, int64_t estimate_ud);
 
 /* (parent, from) is (parent, to) from now on, as rename(2) does for the kernel. */
 int nodes_rename(struct nodes *t, fuse_ino_t parent, const char *from, const char *to);
@@ -79,8 +80,8 @@ char *node_name(struct nodes *t, struct node *n);
 
 /* The names under which a media node was looked up, except (parent, name); for telling
  * the kernel that they are gone. The list is the caller's. */
-struct node_alias *nodes_aliases(struct nodes *t, struct node *n, fuse_ino_t parent,
-		const char *name);
+struct node_alias *nodes_aliases(
+	struct nodes *t, struct node *n, fuse_ino_t parent, const char *name);
 void node_aliases_free(struct node_alias *list);
 
 pthread_mutex_t *nodes_mutex(struct nodes *t);

@@ -2,12 +2,12 @@
 #pragma once
 /* The two threads that tell the kernel.
  *
- * The notify thread drops the placeholder size (inval_inode), asks the stat thread for a
- * forced stat of the file, and only then replies to those who wait; it also watches
+ * The notify thread drops the placeholder size (inval_inode), asks the stat thread for
+ * a forced stat of the file, and only then replies to those who wait; it also watches
  * interrupted opens. The stat thread has left the descriptor table: a thread that has
- * /dev/fuse open and is killed inside its own statx would keep the connection, and with it
- * every client, alive (kernel behaviour, measured). Neither is ever waited for by the loop
- * thread. */
+ * /dev/fuse open and is killed inside its own statx would keep the connection, and with
+ * it every client, alive (kernel behaviour, measured). Neither is ever waited for by
+ * the loop thread. */
 #include "fs/pending.h"
 
 /* Before the session loop; the session is mounted. */
@@ -16,7 +16,8 @@ int notifier_start(struct promptfs *fs, struct notifier **ret, struct err *err);
 void notifier_drain(struct notifier *t);
 void notifier_stop(struct notifier *t); /* NULL is fine */
 
-/* The engine has a result (w->result). Takes over the engine's reference. Any thread. */
+/* The engine has a result (w->result). Takes over the engine's reference. Any thread.
+ */
 void notifier_completed(struct notifier *t, struct waiter *w);
 /* An interrupt came: takes over a reference. Any thread, never waits. */
 void notifier_watch(struct notifier *t, struct waiter *w);

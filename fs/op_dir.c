@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cache/base/mem.h"
@@ -7,8 +8,9 @@
 #include "fs/link.h"
 #include "fs/ops.h"
 
-/* A directory being read. What is small is listed once, at opendir; what the store lists
- * is read from there call by call: its cookies stay valid while others add files. */
+/* A directory being read. What is small is listed once, at opendir; what the store
+ * lists is read from there call by call: its cookies stay valid while others add files.
+ */
 struct dir_handle {
 	struct node *node;
 	uint64_t listed; /* the store's directory, 0: none */
@@ -16,7 +18,7 @@ struct dir_handle {
 		char *name;
 		ino_t ino;
 		mode_t type;
-	} *fixed;
+	} * fixed;
 	size_t n_fixed;
 };
 
@@ -49,9 +51,9 @@ static int list_root(struct dir_handle *h)
 	static const struct {
 		const char *name;
 		mode_t type;
-	} entries[] = {{"README.txt", S_IFREG}, {"prompts", S_IFDIR}, {"videos", S_IFDIR},
-			{"inputs", S_IFDIR}, {"models", S_IFDIR}, {".promptfs", S_IFDIR},
-			{".cost", S_IFREG}, {".quality", S_IFREG}};
+	} entries[] = {{"README.txt", S_IFREG}, {"prompts", S_IFDIR},
+		{"videos", S_IFDIR}, {"inputs", S_IFDIR}, {"models", S_IFDIR},
+		{".promptfs", S_IFDIR}, {".cost", S_IFREG}, {".quality", S_IFREG}};
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(entries) && r == 0; i++)
@@ -66,7 +68,8 @@ static int list_models(struct promptfs *fs, struct dir_handle *h)
 	for (size_t i = 0; i < catalogue_count(fs->catalogue) && r == 0; i++) {
 		char name[REQUEST_MODEL_MAX + 8];
 
-		snprintf(name, sizeof(name), "%s.json", catalogue_at(fs->catalogue, i)->name);
+		snprintf(name, sizeof(name), "%s.json",
+			catalogue_at(fs->catalogue, i)->name);
 		r = add_child(h, name, S_IFREG);
 	}
 	return r;
@@ -86,7 +89,8 @@ static int add_input(void *user, const char *name, const struct input_brief *b)
 	return add_child(user, name, S_IFREG);
 }
 
-static int add_history(void *user, const char *name, const struct digest *key, uint32_t draw)
+static int add_history(
+	void *user, const char *name, const struct digest *key, uint32_t draw)
 {
 	return add_fixed(user, name, ino_of_file(key, draw), S_IFREG);
 }
@@ -173,11 +177,12 @@ struct fill {
 };
 
 /* Nonzero: full. */
-static int fill_plain(struct fill *f, const char *name, ino_t ino, mode_t type, off_t next)
+static int fill_plain(
+	struct fill *f, const char *name, ino_t ino, mode_t type, off_t next)
 {
 	struct stat st = {.st_ino = ino, .st_mode = type};
 	size_t n = fuse_add_direntry(
-			f->req, f->buf + f->used, f->size - f->used, name, &st, next);
+		f->req, f->buf + f->used, f->size - f->used, name, &st, next);
 
 	if (n > f->size - f->used)
 		return 1;
@@ -185,7 +190,8 @@ static int fill_plain(struct fill *f, const char *name, ino_t ino, mode_t type, 
 	return 0;
 }
 
-static int fill_plus(struct fill *f, const char *name, ino_t ino, mode_t type, off_t next)
+static int fill_plus(
+	struct fill *f, const char *name, ino_t ino, mode_t type, off_t next)
 {
 	struct fuse_entry_param e = {0};
 	bool never;
@@ -194,12 +200,13 @@ static int fill_plus(struct fill *f, const char *name, ino_t ino, mode_t type, o
 
 	if (r == -ENOENT)
 		return 0; /* gone since it was listed */
-	if (r < 0) {	  /* listed without attributes: the kernel will ask */
+	if (r < 0) {      /* listed without attributes: the kernel will ask */
 		e = (struct fuse_entry_param){0};
 		e.attr.st_ino = ino;
 		e.attr.st_mode = type;
 	}
-	n = fuse_add_direntry_plus(f->req, f->buf + f->used, f->size - f->used, name, &e, next);
+	n = fuse_add_direntry_plus(
+		f->req, f->buf + f->used, f->size - f->used, name, &e, next);
 	if (n > f->size - f->used) {
 		if (e.ino)
 			nodes_forget(f->fs->nodes, e.ino, 1);
@@ -209,7 +216,8 @@ static int fill_plus(struct fill *f, const char *name, ino_t ino, mode_t type, o
 	return 0;
 }
 
-static int fill_entry(struct fill *f, const char *name, ino_t ino, mode_t type, off_t next)
+static int fill_entry(
+	struct fill *f, const char *name, ino_t ino, mode_t type, off_t next)
 {
 	return f->plus ? fill_plus(f, name, ino, type, next)
 		       : fill_plain(f, name, ino, type, next);
@@ -235,7 +243,7 @@ static int fill_listed(void *user, const struct cache_entry *e)
 		ino = ino_of_child(parent, e->name, strlen(e->name));
 	}
 	return fill_entry(f, e->name, ino, e->is_dir ? S_IFDIR : S_IFREG,
-			(off_t)(FIXED_END + e->cookie));
+		(off_t)(FIXED_END + e->cookie));
 }
 
 /* "." and ".." are never looked up. */
@@ -246,16 +254,17 @@ static int fill_dots(struct fill *f, uint64_t off)
 
 	for (uint64_t i = off; i < 2 && !full; i++) {
 		const char *name = i ? ".." : ".";
-		struct fuse_entry_param e = {.attr = {.st_ino = f->h->node->ino,
-							     .st_mode = S_IFDIR}};
+		struct fuse_entry_param e = {
+			.attr = {.st_ino = f->h->node->ino, .st_mode = S_IFDIR}};
 		size_t n;
 
 		if (!plus) {
-			full = fill_plain(f, name, f->h->node->ino, S_IFDIR, (off_t)i + 1);
+			full = fill_plain(
+				f, name, f->h->node->ino, S_IFDIR, (off_t)i + 1);
 			continue;
 		}
-		n = fuse_add_direntry_plus(f->req, f->buf + f->used, f->size - f->used, name,
-				&e, (off_t)i + 1);
+		n = fuse_add_direntry_plus(f->req, f->buf + f->used, f->size - f->used,
+			name, &e, (off_t)i + 1);
 		full = n > f->size - f->used;
 		if (!full)
 			f->used += n;
@@ -268,24 +277,25 @@ static int fill_from(struct fill *f, uint64_t off)
 	struct dir_handle *h = f->h;
 	int full = fill_dots(f, off);
 
-	for (size_t i = off > 2 ? off - 2 : 0; off < FIXED_END && i < h->n_fixed && !full; i++)
-		full = fill_entry(f, h->fixed[i].name, h->fixed[i].ino, h->fixed[i].type,
-				(off_t)i + 3);
+	for (size_t i = off > 2 ? off - 2 : 0;
+		off < FIXED_END && i < h->n_fixed && !full; i++)
+		full = fill_entry(f, h->fixed[i].name, h->fixed[i].ino,
+			h->fixed[i].type, (off_t)i + 3);
 	if (full || !h->listed)
 		return 0;
-	full = cache_list(f->fs->cache, h->listed, off > FIXED_END ? off - FIXED_END : 0,
-			fill_listed, f);
+	full = cache_list(f->fs->cache, h->listed,
+		off > FIXED_END ? off - FIXED_END : 0, fill_listed, f);
 	return full < 0 ? full : 0;
 }
 
-static void read_dir(fuse_req_t req, size_t size, off_t off, struct fuse_file_info *fi,
-		bool plus)
+static void read_dir(
+	fuse_req_t req, size_t size, off_t off, struct fuse_file_info *fi, bool plus)
 {
 	struct fill f = {.fs = fs_of(req),
-			.req = req,
-			.h = (struct dir_handle *)(uintptr_t)fi->fh,
-			.plus = plus,
-			.size = size};
+		.req = req,
+		.h = (struct dir_handle *)(uintptr_t)fi->fh,
+		.plus = plus,
+		.size = size};
 	int r;
 
 	f.buf = malloc(size ? size : 1);
@@ -298,13 +308,13 @@ static void read_dir(fuse_req_t req, size_t size, off_t off, struct fuse_file_in
 }
 
 void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		struct fuse_file_info *fi)
+	struct fuse_file_info *fi)
 {
 	read_dir(req, size, off, fi, false);
 }
 
 void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		struct fuse_file_info *fi)
+	struct fuse_file_info *fi)
 {
 	read_dir(req, size, off, fi, true);
 }

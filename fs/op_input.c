@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cache/base/clk.h"
@@ -16,8 +17,8 @@ static struct input_handle *input_of(const struct fuse_file_info *fi)
 }
 
 /* Makes the empty file and looks it up. */
-static int make_input(struct promptfs *fs, struct node *dir, const char *name, mode_t mode,
-		struct fuse_entry_param *e)
+static int make_input(struct promptfs *fs, struct node *dir, const char *name,
+	mode_t mode, struct fuse_entry_param *e)
 {
 	bool never;
 	int r;
@@ -31,7 +32,7 @@ static int make_input(struct promptfs *fs, struct node *dir, const char *name, m
 }
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-		struct fuse_file_info *fi)
+	struct fuse_file_info *fi)
 {
 	struct promptfs *fs = fs_of(req);
 	struct fuse_entry_param e = {0};
@@ -61,7 +62,8 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	}
 }
 
-void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+void op_mknod(
+	fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
 {
 	struct promptfs *fs = fs_of(req);
 	struct fuse_entry_param e = {0};
@@ -74,7 +76,7 @@ void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
 }
 
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
-		struct fuse_file_info *fi)
+	struct fuse_file_info *fi)
 {
 	struct input_handle *in = input_of(fi);
 	ssize_t n = in ? input_write(in, buf, size, off) : -EBADF;
@@ -97,7 +99,8 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
 	op_flush(req, ino, fi);
 }
 
-static int change(struct promptfs *fs, struct node *n, const struct stat *attr, int to_set)
+static int change(
+	struct promptfs *fs, struct node *n, const struct stat *attr, int to_set)
 {
 	int r = 0;
 
@@ -107,13 +110,13 @@ static int change(struct promptfs *fs, struct node *n, const struct stat *attr, 
 		r = input_touch(fs, n, clk_real_ms());
 	else if (r == 0 && (to_set & FUSE_SET_ATTR_MTIME))
 		r = input_touch(fs, n,
-				attr->st_mtim.tv_sec * 1000 + attr->st_mtim.tv_nsec / 1000000);
+			attr->st_mtim.tv_sec * 1000 + attr->st_mtim.tv_nsec / 1000000);
 	/* Mode and owner are fixed; cp -p and rsync -a try and must not fail. */
 	return r;
 }
 
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
-		struct fuse_file_info *fi)
+	struct fuse_file_info *fi)
 {
 	struct promptfs *fs = fs_of(req);
 	struct node *n = node_get(fs->nodes, ino);
@@ -129,11 +132,12 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		fuse_reply_attr(req, &st, timeout);
 }
 
-void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
-		const char *newname, unsigned int flags)
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+	fuse_ino_t newparent, const char *newname, unsigned int flags)
 {
 	struct promptfs *fs = fs_of(req);
-	struct node *from = node_get(fs->nodes, parent), *to = node_get(fs->nodes, newparent);
+	struct node *from = node_get(fs->nodes, parent),
+		    *to = node_get(fs->nodes, newparent);
 	int r;
 
 	if (from->place.kind != PLACE_INPUTS || to->place.kind != PLACE_INPUTS)
@@ -141,6 +145,7 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 	else if (flags & ~(unsigned int)RENAME_NOREPLACE)
 		r = -EINVAL;
 	else
-		r = input_rename(fs, parent, name, newname, !(flags & RENAME_NOREPLACE));
+		r = input_rename(
+			fs, parent, name, newname, !(flags & RENAME_NOREPLACE));
 	fuse_reply_err(req, -r);
 }

@@ -13,7 +13,7 @@
 #define NAME_TIMEOUT 3600.0
 
 static int media_node(struct promptfs *fs, fuse_ino_t parent, const char *name,
-		struct place *p, struct node **ret)
+	struct place *p, struct node **ret)
 {
 	struct digest key;
 	uint32_t draw = 0;
@@ -25,13 +25,13 @@ static int media_node(struct promptfs *fs, fuse_ino_t parent, const char *name,
 	r = cache_brief(fs->cache, &key, &b, &draw);
 	if (r == 0)
 		draw = b.draw;
-	*ret = nodes_file(fs->nodes, &key, draw, false, parent, name, p,
-			ino_of_file(&key, draw));
+	*ret = nodes_file(
+		fs->nodes, &key, draw, false, parent, name, p, ino_of_file(&key, draw));
 	return *ret ? 0 : -ENOMEM;
 }
 
 static int history_node(struct promptfs *fs, fuse_ino_t parent, const char *name,
-		struct place *p, struct node **ret)
+	struct place *p, struct node **ret)
 {
 	scoped(record_finish) struct record rec = {0};
 	struct digest key;
@@ -42,7 +42,7 @@ static int history_node(struct promptfs *fs, fuse_ino_t parent, const char *name
 	if (r < 0)
 		return r;
 	*ret = nodes_file(fs->nodes, &key, rec.draw, true, parent, name, p,
-			ino_of_file(&key, rec.draw));
+		ino_of_file(&key, rec.draw));
 	if (!*ret)
 		return -ENOMEM;
 	node_stored(fs->nodes, *ret, rec.size, rec.blob_id, rec.created_ms, 0);
@@ -53,11 +53,12 @@ static bool has_orig(const struct record *rec)
 {
 	static const struct digest none;
 
-	return rec->state == RECORD_GENERATED && memcmp(&rec->orig, &none, sizeof(none));
+	return rec->state == RECORD_GENERATED &&
+	       memcmp(&rec->orig, &none, sizeof(none));
 }
 
 static int orig_node(struct promptfs *fs, fuse_ino_t parent, const char *name,
-		struct place *p, struct node **ret)
+	struct place *p, struct node **ret)
 {
 	scoped(record_finish) struct record rec = {0};
 	struct digest key;
@@ -80,7 +81,7 @@ static int orig_node(struct promptfs *fs, fuse_ino_t parent, const char *name,
 }
 
 static int named_node(struct promptfs *fs, fuse_ino_t parent, const char *name,
-		struct place *p, struct node **ret)
+	struct place *p, struct node **ret)
 {
 	ino_t ino;
 	int r = ino_of_place(p, name, &ino);
@@ -106,7 +107,7 @@ static int input_place(struct promptfs *fs, const char *name, struct place *ret)
 }
 
 static int find_place(struct promptfs *fs, struct node *parent, const char *name,
-		struct place *ret, bool *ret_never)
+	struct place *ret, bool *ret_never)
 {
 	int r;
 
@@ -116,7 +117,8 @@ static int find_place(struct promptfs *fs, struct node *parent, const char *name
 		if (r != -ENOENT)
 			return r;
 	}
-	r = grammar_step(&fs->grammar, &parent->place, name, strlen(name), ret, ret_never);
+	r = grammar_step(
+		&fs->grammar, &parent->place, name, strlen(name), ret, ret_never);
 	if (r == 0 && ret->kind == PLACE_INPUT) {
 		place_finish(ret);
 		return -ENOENT;
@@ -132,7 +134,7 @@ static int find_place(struct promptfs *fs, struct node *parent, const char *name
 }
 
 static int find_node(struct promptfs *fs, struct node *parent, const char *name,
-		struct node **ret, bool *ret_never)
+	struct node **ret, bool *ret_never)
 {
 	struct place p = {0};
 	int r = find_place(fs, parent, name, &p, ret_never);
@@ -158,7 +160,7 @@ static bool name_is_fixed(const struct node *n, const char *name)
 }
 
 int lookup_entry(struct promptfs *fs, struct node *parent, const char *name,
-		struct fuse_entry_param *ret, bool *ret_never)
+	struct fuse_entry_param *ret, bool *ret_never)
 {
 	struct node *n = NULL;
 	int r = find_node(fs, parent, name, &n, ret_never);

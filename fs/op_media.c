@@ -33,7 +33,7 @@ static void count_saved(struct promptfs *fs, struct node *n)
 	}
 	if (request_place_init(&rp, &n->place.req, fs->ns, NULL) == 0)
 		cache_count_saved(fs->cache, &rp.place, n->place.req.model,
-				atomic_load(&n->estimate_ud));
+			atomic_load(&n->estimate_ud));
 }
 
 /* The name was removed since this node was looked up: the kernel must look again. */
@@ -49,8 +49,8 @@ static bool is_stale(struct promptfs *fs, const struct node *n)
 	return draw != n->draw;
 }
 
-static void open_blob(struct promptfs *fs, fuse_req_t req, struct node *n,
-		struct fuse_file_info *fi)
+static void open_blob(
+	struct promptfs *fs, fuse_req_t req, struct node *n, struct fuse_file_info *fi)
 {
 	if (wants_write(fi->flags)) {
 		fuse_reply_err(req, EACCES);
@@ -104,7 +104,7 @@ static int open_input(struct promptfs *fs, struct node *n, struct fuse_file_info
 	if (!h)
 		return -ENOMEM;
 	r = input_open(fs, n, (fi->flags & O_ACCMODE) != O_RDONLY, fi->flags & O_TRUNC,
-			&h->input);
+		&h->input);
 	if (r < 0)
 		free(h);
 	return r;
@@ -134,7 +134,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		open_blob(fs, req, n, fi);
 		return;
 	}
-	r = n->place.kind == PLACE_INPUT ? open_input(fs, n, fi) : open_vfile(fs, n, fi);
+	r = n->place.kind == PLACE_INPUT ? open_input(fs, n, fi)
+					 : open_vfile(fs, n, fi);
 	if (r < 0)
 		fuse_reply_err(req, -r);
 	else if (fuse_reply_open(req, fi) == -ENOENT)
@@ -144,8 +145,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 /* At most three chunks lie in one request of 1 MiB. */
 #define READ_IOV 8
 
-static void read_blob(struct promptfs *fs, fuse_req_t req, const struct node *n, size_t size,
-		off_t off)
+static void read_blob(struct promptfs *fs, fuse_req_t req, const struct node *n,
+	size_t size, off_t off)
 {
 	struct iovec iov[READ_IOV];
 	struct cache_view *view;
@@ -162,7 +163,8 @@ static void read_blob(struct promptfs *fs, fuse_req_t req, const struct node *n,
 		fuse_reply_err(req, -r);
 		return;
 	}
-	r = cache_view_iov(view, n->blob_id, n->size, (uint64_t)off, size, iov, &count, &len);
+	r = cache_view_iov(
+		view, n->blob_id, n->size, (uint64_t)off, size, iov, &count, &len);
 	if (r < 0)
 		fuse_reply_err(req, -r);
 	else
@@ -181,7 +183,8 @@ static void read_input(fuse_req_t req, struct input_handle *in, size_t size, off
 		fuse_reply_buf(req, buf, (size_t)n);
 }
 
-static void read_snapshot(fuse_req_t req, const struct snapshot *s, size_t size, off_t off)
+static void read_snapshot(
+	fuse_req_t req, const struct snapshot *s, size_t size, off_t off)
 {
 	size_t at = (size_t)off < s->len ? (size_t)off : s->len;
 	size_t n = s->len - at < size ? s->len - at : size;
@@ -190,7 +193,7 @@ static void read_snapshot(fuse_req_t req, const struct snapshot *s, size_t size,
 }
 
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		struct fuse_file_info *fi)
+	struct fuse_file_info *fi)
 {
 	struct promptfs *fs = fs_of(req);
 	struct handle *h = handle_of(fi);

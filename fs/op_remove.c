@@ -35,10 +35,11 @@ static int remove_media(struct promptfs *fs, struct node *dir, const char *name)
 	if (r < 0)
 		return r;
 	n = node_get(fs->nodes, e.ino);
-	r = n->place.kind == PLACE_MEDIA ? remove_from_store(fs, &n->place.req) : -EPERM;
+	r = n->place.kind == PLACE_MEDIA ? remove_from_store(fs, &n->place.req)
+					 : -EPERM;
 	if (r == 0)
-		notifier_forget_names(fs->notifier,
-				nodes_aliases(fs->nodes, n, dir->id, name));
+		notifier_forget_names(
+			fs->notifier, nodes_aliases(fs->nodes, n, dir->id, name));
 	nodes_forget(fs->nodes, e.ino, 1);
 	return r;
 }

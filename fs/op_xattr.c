@@ -20,8 +20,9 @@ typedef int (*xattr_fn)(const struct xattr_view *v, struct buf *out);
 
 static const struct record *generated(const struct xattr_view *v)
 {
-	return v->state.has_record && v->state.rec.state == RECORD_GENERATED ? &v->state.rec
-									     : NULL;
+	return v->state.has_record && v->state.rec.state == RECORD_GENERATED
+		       ? &v->state.rec
+		       : NULL;
 }
 
 static int get_state(const struct xattr_view *v, struct buf *out)
@@ -72,8 +73,9 @@ static int get_grade(const struct xattr_view *v, struct buf *out)
 {
 	const struct record *rec = generated(v);
 
-	return rec && rec->grade >= 'A' && rec->grade <= 'D' ? buf_addc(out, (char)rec->grade)
-							     : -ENODATA;
+	return rec && rec->grade >= 'A' && rec->grade <= 'D'
+		       ? buf_addc(out, (char)rec->grade)
+		       : -ENODATA;
 }
 
 static int get_created(const struct xattr_view *v, struct buf *out)
@@ -101,23 +103,24 @@ static const struct {
 	xattr_fn get;
 	bool is_listed; /* does not change while the file lives */
 } xattrs[] = {
-		{"user.promptfs.state", get_state, false},
-		{"user.promptfs.grade", get_grade, false},
-		{"user.promptfs.model", get_model, true},
-		{"user.promptfs.served_by", get_served_by, true},
-		{"user.promptfs.cost_usd", get_cost, true},
-		{"user.promptfs.seed", get_seed, true},
-		{"user.promptfs.sha256", get_sha256, true},
-		{"user.promptfs.created", get_created, true},
-		{"user.mime_type", get_mime, true},
-		{"user.xdg.comment", get_comment, true},
+	{"user.promptfs.state", get_state, false},
+	{"user.promptfs.grade", get_grade, false},
+	{"user.promptfs.model", get_model, true},
+	{"user.promptfs.served_by", get_served_by, true},
+	{"user.promptfs.cost_usd", get_cost, true},
+	{"user.promptfs.seed", get_seed, true},
+	{"user.promptfs.sha256", get_sha256, true},
+	{"user.promptfs.created", get_created, true},
+	{"user.mime_type", get_mime, true},
+	{"user.xdg.comment", get_comment, true},
 };
 
 static int view_init(struct promptfs *fs, const struct node *n, struct xattr_view *v)
 {
 	*v = (struct xattr_view){.node = n};
-	return n->by_key && !n->is_history ? file_state_get(fs, &n->place.req, &v->state)
-					   : -ENODATA;
+	return n->by_key && !n->is_history
+		       ? file_state_get(fs, &n->place.req, &v->state)
+		       : -ENODATA;
 }
 
 static void view_finish(struct xattr_view *v)

@@ -16,7 +16,7 @@ static inline struct promptfs *fs_of(fuse_req_t req)
  * 0 with *ret filled; -ENOENT with *ret_never telling whether that may be cached;
  * -EILSEQ, -ENAMETOOLONG, -ENOMEM, -EBADMSG. */
 int lookup_entry(struct promptfs *fs, struct node *parent, const char *name,
-		struct fuse_entry_param *ret, bool *ret_never);
+	struct fuse_entry_param *ret, bool *ret_never);
 
 /* What a file handle (fi->fh) points to; media files have none (0). */
 enum handle_kind { HANDLE_SNAPSHOT, HANDLE_INPUT };
@@ -35,27 +35,28 @@ void op_statfs(fuse_req_t req, fuse_ino_t ino);
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		struct fuse_file_info *fi);
+	struct fuse_file_info *fi);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		struct fuse_file_info *fi);
+	struct fuse_file_info *fi);
 void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		struct fuse_file_info *fi);
+	struct fuse_file_info *fi);
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-		struct fuse_file_info *fi);
-void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
+	struct fuse_file_info *fi);
+void op_mknod(
+	fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
-		struct fuse_file_info *fi);
+	struct fuse_file_info *fi);
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
-		struct fuse_file_info *fi);
-void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
-		const char *newname, unsigned int flags);
+	struct fuse_file_info *fi);
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+	fuse_ino_t newparent, const char *newname, unsigned int flags);
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);

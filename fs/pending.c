@@ -51,7 +51,7 @@ static void on_interrupt(fuse_req_t req, void *data)
 	if (atomic_compare_exchange_strong(&w->state, &reg, WAITER_EARLY))
 		return;
 	if (atomic_load(&w->state) == WAITER_PARKED &&
-			!atomic_exchange(&w->interrupted, true)) {
+		!atomic_exchange(&w->interrupted, true)) {
 		atomic_fetch_add(&w->refs, 1);
 		notifier_watch(w->fs->notifier, w);
 	}
@@ -62,8 +62,8 @@ static void on_done(void *user, const struct record *rec, const struct err *err)
 	struct waiter *w = user;
 
 	if (rec)
-		node_stored(w->fs->nodes, w->node, rec->size, rec->blob_id, rec->created_ms,
-				rec->estimate_ud);
+		node_stored(w->fs->nodes, w->node, rec->size, rec->blob_id,
+			rec->created_ms, rec->estimate_ud);
 	w->result = rec ? 0 : err->code ? err->code : EIO;
 	notifier_completed(w->fs->notifier, w);
 }
@@ -84,7 +84,8 @@ void pending_open(struct promptfs *fs, fuse_req_t req, struct node *n)
 	who_of(ctx->pid, ctx->uid, &who);
 	*w = (struct waiter){.fs = fs, .node = n, .req = req, .tid = ctx->pid};
 	atomic_init(&w->state, WAITER_REG);
-	atomic_init(&w->refs, 2); /* the engine's and, until the end of this function, ours */
+	atomic_init(&w->refs,
+		2); /* the engine's and, until the end of this function, ours */
 	node_pin(fs->nodes, n);
 	fuse_req_interrupt_func(req, on_interrupt, w);
 	if (!atomic_compare_exchange_strong(&w->state, &reg, WAITER_PARKED)) {
@@ -95,7 +96,7 @@ void pending_open(struct promptfs *fs, fuse_req_t req, struct node *n)
 		}
 	}
 	r = engine_submit(fs->engine, &n->place.req, &who, PRIORITY_OPEN, on_done, w,
-			&ticket, &err);
+		&ticket, &err);
 	if (r < 0) {
 		if (waiter_claim(w))
 			waiter_reply(w, -r);

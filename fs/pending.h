@@ -3,10 +3,11 @@
 /* Parked opens: the only place that replies late. A parked open costs a waiter and a
  * ticket, never a thread.
  *
- * A waiter's state says who may reply. REG: the handler still registers. PARKED: with the
- * engine. CLAIMED: whoever made the change replies, once. libfuse may call the interrupt
- * callback in the middle of its registration and must not be answered from inside it; the
- * callback therefore only notes the interrupt, and the notify thread decides (who.h). */
+ * A waiter's state says who may reply. REG: the handler still registers. PARKED: with
+ * the engine. CLAIMED: whoever made the change replies, once. libfuse may call the
+ * interrupt callback in the middle of its registration and must not be answered from
+ * inside it; the callback therefore only notes the interrupt, and the notify thread
+ * decides (who.h). */
 #include "fs/node.h"
 
 struct waiter;
@@ -19,16 +20,16 @@ void pending_open(struct promptfs *fs, fuse_req_t req, struct node *n);
 
 struct waiter {
 	_Atomic int state;
-	_Atomic uint32_t refs;	/* engine's completion, notify thread's watch list */
+	_Atomic uint32_t refs;    /* engine's completion, notify thread's watch list */
 	_Atomic bool interrupted; /* is or will be on the watch list */
 	pid_t tid;
-	int result;		/* 0 or errno, valid once completed */
+	int result; /* 0 or errno, valid once completed */
 	struct promptfs *fs;
 	struct node *node; /* pinned */
 	fuse_req_t req;
 	struct ticket *_Atomic ticket; /* NULL until the engine gave it */
-	struct waiter *next;	   /* completions */
-	struct waiter *next_watch; /* interrupted ones */
+	struct waiter *next;           /* completions */
+	struct waiter *next_watch;     /* interrupted ones */
 };
 
 /* PARKED -> CLAIMED; true for the one caller who must then reply with waiter_reply. */

@@ -21,7 +21,7 @@ struct promptfs {
 	struct engine *engine;
 	struct grammar_env grammar;
 	enum backend_id backend;
-	const char *ns; /* namespace of the store */
+	const char *ns;   /* namespace of the store */
 	char *mountpoint; /* absolute */
 	int64_t mounted_ms;
 	uid_t uid; /* of the mounting user: owner of everything */

@@ -28,7 +28,8 @@ static bool read_status(pid_t tid, char *text, size_t size)
 }
 
 /* The number after "\n<field>:"; false if there is none. */
-static bool field(const char *status, const char *name, int base, unsigned long long *ret)
+static bool field(
+	const char *status, const char *name, int base, unsigned long long *ret)
 {
 	char tag[24];
 	const char *at;
@@ -74,21 +75,22 @@ void who_of(pid_t tid, uid_t uid, struct engine_who *ret)
 	if (str_starts(status, "Name:\t")) {
 		size_t len = strcspn(status + 6, "\n");
 
-		snprintf(ret->program, sizeof(ret->program), "%.*s", (int)len, status + 6);
+		snprintf(ret->program, sizeof(ret->program), "%.*s", (int)len,
+			status + 6);
 	}
 }
 
 #define BIT(sig) (1ULL << ((sig)-1))
 
-bool signals_mean_stop(
-		unsigned long long pending, unsigned long long caught, unsigned long long ignored)
+bool signals_mean_stop(unsigned long long pending, unsigned long long caught,
+	unsigned long long ignored)
 {
-	const unsigned long long always = BIT(SIGINT) | BIT(SIGTERM) | BIT(SIGQUIT) |
-			BIT(SIGHUP) | BIT(SIGKILL);
+	const unsigned long long always =
+		BIT(SIGINT) | BIT(SIGTERM) | BIT(SIGQUIT) | BIT(SIGHUP) | BIT(SIGKILL);
 	/* Default action: ignore, or stop and go on. */
 	const unsigned long long harmless = BIT(SIGCHLD) | BIT(SIGURG) | BIT(SIGWINCH) |
-			BIT(SIGCONT) | BIT(SIGSTOP) | BIT(SIGTSTP) | BIT(SIGTTIN) |
-			BIT(SIGTTOU);
+					    BIT(SIGCONT) | BIT(SIGSTOP) | BIT(SIGTSTP) |
+					    BIT(SIGTTIN) | BIT(SIGTTOU);
 
 	if (pending & BIT(SIGKILL))
 		return true;
@@ -103,9 +105,10 @@ bool who_wants_stop(pid_t tid)
 
 	if (tid <= 0 || !read_status(tid, status, sizeof(status)))
 		return true;
-	if (!field(status, "SigPnd", 16, &own) || !field(status, "ShdPnd", 16, &shared) ||
-			!field(status, "SigCgt", 16, &caught) ||
-			!field(status, "SigIgn", 16, &ignored))
+	if (!field(status, "SigPnd", 16, &own) ||
+		!field(status, "ShdPnd", 16, &shared) ||
+		!field(status, "SigCgt", 16, &caught) ||
+		!field(status, "SigIgn", 16, &ignored))
 		return true;
 	return signals_mean_stop(own | shared, caught, ignored);
 }

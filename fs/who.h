@@ -18,4 +18,4 @@ bool who_wants_stop(pid_t tid);
 
 /* The decision alone, on the masks of /proc/<tid>/status (bit n-1 is signal n). */
 bool signals_mean_stop(unsigned long long pending, unsigned long long caught,
-		unsigned long long ignored);
+	unsigned long long ignored);

@@ -119,9 +119,9 @@ int catalogue_new(struct catalogue **ret, struct err *err);
 void catalogue_free(struct catalogue *c); /* NULL is fine */
 
 /* Adds {"models":{NAME:{...}}}: a known name (not an alias) has the members given
- * replaced, each as a whole; another is a new row. Strict: an unknown member, a wrong
- * type, a new row without price are -EINVAL with a sentence that names `origin` and
- * the row; the catalogue is then unchanged. -ENOMEM. */
+ * replaced, each as a whole (null: taken away); another is a new row. Strict: an
+ * unknown member, a wrong type, a new row without price are -EINVAL with a sentence
+ * that names `origin` and the row; the catalogue is then unchanged. -ENOMEM. */
 int catalogue_merge(struct catalogue *c, const char *origin, const char *json,
 	size_t len, struct err *err);
 /* The same from a file. Also open's errno, -EFBIG above CATALOGUE_FILE_MAX. */

@@ -40,6 +40,10 @@ bool limits_seed(const struct request *req, uint64_t *ret);
 int limits_pixels(const struct model_row *row, const struct request *req,
 	uint32_t *ret_w, uint32_t *ret_h);
 
+/* The lengths of one call at the resolution in effect; NULL if it makes no videos. */
+const struct seconds_rule *limits_seconds(
+	const struct model_row *row, const struct request *req);
+
 /* How a video is made: the lengths of its calls in order, n of them. Their sum may be
  * larger than what was asked, where the model's lengths do not add up to it; then it is
  * cut. Cheapest first, then fewest calls. -EINVAL: it cannot make this duration. */

@@ -78,16 +78,17 @@ static int make(struct promptfs *fs, struct node *n, struct snapshot **ret)
 }
 
 /* The present snapshot with a reference for the caller; `open` counts an opener too. */
-static int acquire(struct promptfs *fs, struct node *n, bool open, struct snapshot **ret)
+static int acquire(
+	struct promptfs *fs, struct node *n, bool open, struct snapshot **ret)
 {
 	pthread_mutex_t *m = nodes_mutex(fs->nodes);
 	struct snapshot *fresh = NULL, *old = NULL;
 	int r = 0;
 
 	pthread_mutex_lock(m);
-	if (!n->snapshot || (!n->snapshot_opens &&
-					    clk_mono_ms() - n->snapshot->made_mono_ms >=
-							    SNAPSHOT_MS)) {
+	if (!n->snapshot ||
+		(!n->snapshot_opens &&
+			clk_mono_ms() - n->snapshot->made_mono_ms >= SNAPSHOT_MS)) {
 		pthread_mutex_unlock(m);
 		r = make(fs, n, &fresh);
 		pthread_mutex_lock(m);
@@ -117,7 +118,7 @@ int vfile_attr(struct promptfs *fs, struct node *n, struct stat *st)
 	st->st_size = (off_t)s->len;
 	st->st_blocks = (blkcnt_t)((s->len + 511) / 512);
 	st->st_mtim = (struct timespec){.tv_sec = s->made_real_ms / 1000,
-			.tv_nsec = s->made_real_ms % 1000 * 1000000};
+		.tv_nsec = s->made_real_ms % 1000 * 1000000};
 	st->st_atim = st->st_ctim = st->st_mtim;
 	snapshot_unref(s);
 	return 0;

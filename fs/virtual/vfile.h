@@ -2,9 +2,9 @@
 #pragma once
 /* Virtual files: .cost, .quality, status.json and the like.
  *
- * File managers open these to sniff their type, so their size is exact: the content is a
- * snapshot per node, made at lookup or stat when none is open and the last is older than
- * a second, and used by stat, open and read alike. Nothing here ever spends. */
+ * File managers open these to sniff their type, so their size is exact: the content is
+ * a snapshot per node, made at lookup or stat when none is open and the last is older
+ * than a second, and used by stat, open and read alike. Nothing here ever spends. */
 #include <sys/stat.h>
 
 #include "cache/base/buf.h"
@@ -20,8 +20,8 @@ struct snapshot {
 struct snapshot *snapshot_ref(struct snapshot *s);
 void snapshot_unref(struct snapshot *s); /* NULL is fine */
 
-/* The content of each kind. 0; -ENOENT where there is nothing to say (then the name does
- * not exist); -ENOMEM; -EBADMSG. */
+/* The content of each kind. 0; -ENOENT where there is nothing to say (then the name
+ * does not exist); -ENOMEM; -EBADMSG. */
 int vf_file_cost(struct promptfs *fs, const struct place *p, struct buf *out);
 int vf_dir_cost(struct promptfs *fs, const struct place *p, struct buf *out);
 int vf_file_quality(struct promptfs *fs, const struct place *p, struct buf *out);

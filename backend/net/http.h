@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* HTTP requests on the loop: the one user of libcurl.
+ *
+ * Everything here runs on the loop's thread, but for http_new and http_free. TLS is
+ * always verified, proxies come from the environment, connections are reused. A request
+ * that costs money (`is_once`) goes out at most once: libcurl silently repeats a POST
+ * on a reused connection that closes without an answer, so its body cannot be rewound,
+ * it is sent over HTTP/1.1, without redirects, and without "Expect". */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backend/net/loop.h"
+#include "cache/base/err.h"
+
+struct http;      /* the connections */
+struct http_call; /* one request under way */
+
+#define HTTP_HEADERS_MAX 12
+#define HTTP_URL_MAX 8192
+
+struct http_request {
+	const char *method; /* "GET", "POST" */
+	const char *url;
+	const char *header[HTTP_HEADERS_MAX]; /* "Name: value"; secrets may be here */
+	uint32_t n_headers;
+	const void *body; /* borrowed until done */
+	size_t body_len;
+	bool is_once;        /* costs money: never sent twice, never redirected */
+	bool no_proxy;       /* the metadata server */
+	int64_t timeout_ms;  /* of the whole call; 0: none */
+	uint64_t answer_max; /* bytes of the answer's body */
+};
+
+/* What is known of the fate of a request that brought no answer. */
+enum http_fate {
+	HTTP_NOT_SENT, /* no connection, no TLS, or not a byte of the body left */
+	HTTP_SENT,     /* the server may have acted on it */
+	HTTP_ANSWERED, /* a status line came, and the whole body */
+	HTTP_CUT,      /* a status line came; the body is not whole */
+};
+
+#define HTTP_LOCATION_MAX 4096
+
+struct http_answer {
+	enum http_fate fate;
+	int status;             /* HTTP_ANSWERED, HTTP_CUT */
+	int64_t retry_after_ms; /* from Retry-After; -1: none */
+	int64_t server_time_ms; /* from Date, Unix time; 0: none */
+	bool is_json;           /* Content-Type: application/json */
+	char *location;         /* of a 3xx, which is never followed here; NULL: none */
+	bool was_stopped;       /* by on_data */
+};
+
+struct http_ops {
+	/* A piece of the body. <0 stops the call; http_pause may be called from here.
+	 */
+	int (*on_data)(
+		void *user, const void *data, size_t len, int status, struct err *err);
+	/* Once. `err` is set unless fate is HTTP_ANSWERED: -ENETUNREACH, -ETIMEDOUT,
+	 * -EPROTO, -EMSGSIZE, -ECANCELED, or what on_data said. */
+	void (*on_done)(void *user, const struct http_answer *a, const struct err *err);
+};
+
+/* connect_ms: to reach a server, TLS included. -ENOMEM. */
+int http_new(struct loop *loop, int connect_ms, struct http **ret, struct err *err);
+/* No call is under way any more. NULL is fine. */
+void http_free(struct http *h);
+
+/* Starts a call; strings but the body are copied. NULL with a sentence: on_done does
+ * not run. */
+struct http_call *http_start(struct http *h, const struct http_request *req,
+	const struct http_ops *ops, void *user, struct err *err);
+/* Ends it: on_done does not run. A request already sent may have been acted on. */
+void http_cancel(struct http_call *c);
+/* Stops and restarts the flow of on_data, when what comes cannot be taken yet. */
+void http_pause(struct http_call *c, bool on);
+/* Whether any byte of the body has left; decides what a cancelled call may have cost.
+ */
+bool http_was_sent(const struct http_call *c);
