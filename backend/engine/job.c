@@ -60,6 +60,22 @@ static bool engine_is_stopping(struct engine *e)
 
 /* ---- who waits ---- */
 
+/* Batch work that somebody now waits for. Without memory it keeps its place. */
+static void promote(struct job *j, enum engine_priority priority)
+{
+	struct slot_entry before = j->slot, now;
+
+	j->priority = priority;
+	if (!before.lane)
+		return;
+	if (slots_push(&j->e->slots, priority, j->uid, j->program, &j->slot) < 0)
+		return;
+	now = j->slot;
+	j->slot = before;
+	slots_remove(&j->e->slots, &j->slot);
+	j->slot = now;
+}
+
 void job_join(struct job *j, struct ticket *t, enum engine_priority priority)
 {
 	struct engine *e = j->e;
@@ -75,22 +91,8 @@ void job_join(struct job *j, struct ticket *t, enum engine_priority priority)
 	j->readers++;
 	j->wanted |= bit;
 	j->settled &= ~bit; /* it failed in this job: once more, after it */
-	if (priority < j->priority && j->slot.lane) {
-		struct slot_entry before = j->slot;
-
-		/* Batch work that somebody now waits for. Without memory it keeps
-		 * its place. */
-		if (slots_push(&e->slots, priority, j->uid, j->program, &j->slot) ==
-			0) {
-			struct slot_entry now = j->slot;
-
-			j->slot = before;
-			slots_remove(&e->slots, &j->slot);
-			j->slot = now;
-		} else {
-			j->slot = before;
-		}
-	}
+	if (priority < j->priority)
+		promote(j, priority);
 	pthread_mutex_unlock(&e->lock);
 }
 
@@ -309,6 +311,16 @@ static void job_close(struct job *j)
 	engine_dispatch(e);
 }
 
+static void count_failure(struct job *j, const struct err *err)
+{
+	char hex[DIGEST_HEX];
+
+	cache_count_failed(j->e->cache, j->req.model);
+	digest_hex(&j->flight.key, hex);
+	log_warn("%s job=%.12s model=%s attempts=%u", err->why, hex, j->req.model,
+		j->attempts);
+}
+
 /* Everything that was to be made and was not fails with `err`. */
 static void job_end(struct job *j, const struct err *err)
 {
@@ -328,14 +340,8 @@ static void job_end(struct job *j, const struct err *err)
 		j->settled |= j->wanted;
 		pthread_mutex_unlock(&j->e->lock);
 	}
-	if (failed && err->code != ECANCELED) {
-		char hex[DIGEST_HEX];
-
-		cache_count_failed(j->e->cache, j->req.model);
-		digest_hex(&j->flight.key, hex);
-		log_warn("%s job=%.12s model=%s attempts=%u", err->why, hex,
-			j->req.model, j->attempts);
-	}
+	if (failed && err->code != ECANCELED)
+		count_failure(j, err);
 	job_close(j);
 }
 
@@ -454,23 +460,21 @@ static void job_step(struct job *j, const struct outcome *last)
 /* All takes of a count=N directory that is new; else those that somebody wants. */
 static uint64_t takes_to_make(const struct job *j)
 {
-	uint64_t missing = 0, all = 0;
+	uint64_t missing = 0;
+	bool is_new = true;
 
 	if (j->n_takes == 1)
 		return 1;
 	for (uint32_t i = 0; i < j->n_takes; i++) {
-		uint64_t bit = UINT64_C(1) << i;
 		struct file_brief b = {0};
 		uint32_t draw = 0;
 		int r = cache_brief(j->e->cache, &j->by_take[i].key, &b, &draw);
 
-		all |= bit;
+		is_new &= r == -ENOENT && draw == 0;
 		if (r < 0 || b.state != RECORD_GENERATED)
-			missing |= bit;
-		if (r != -ENOENT || draw > 0)
-			all = 0, missing |= UINT64_C(0);
+			missing |= UINT64_C(1) << i;
 	}
-	return missing;
+	return is_new ? missing : missing & j->wanted & ~j->settled;
 }
 
 /* -ENOSPC, -ENOMEM with a sentence. */
@@ -487,7 +491,7 @@ static int prepare(struct job *j, struct err *err)
 			return err_oom(err);
 		pthread_mutex_lock(&e->lock);
 		j->run = run;
-		j->wanted |= j->n_takes == 1 ? 1 : mask;
+		j->wanted |= mask;
 		if (!j->granted_ms)
 			j->granted_ms = clk_mono_ms();
 		pthread_mutex_unlock(&e->lock);
@@ -569,12 +573,14 @@ static void job_stored(struct job *j)
 		if (!m->stored || m->is_settled)
 			continue;
 		m->is_settled = true;
-		if (m->stored < 0)
+		if (m->stored < 0) {
+			count_failure(j, &m->err);
 			settle(j, o->take, NULL, &m->err);
-		else if (o->state == OUTPUT_REFUSED)
+		} else if (o->state == OUTPUT_REFUSED) {
 			settle(j, o->take, NULL, &o->err);
-		else
+		} else {
 			settle(j, o->take, &m->rec, NULL);
+		}
 		if (m->stored > 0 && o->state == OUTPUT_MADE)
 			measure_start(j->e, &m->req, j->uid);
 	}

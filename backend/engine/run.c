@@ -29,6 +29,7 @@ static int add_output(struct run *r, uint16_t take)
 	struct job *j = r->job;
 	uint32_t n = r->pj.n_outputs++;
 	struct output *o = &r->output[n];
+	struct file_brief brief;
 	struct digest key;
 
 	r->made[n].req = j->req; /* borrowed: the job outlives the run */
@@ -36,7 +37,8 @@ static int add_output(struct run *r, uint16_t take)
 	*o = (struct output){.take = take, .seed = SEED_UNKNOWN};
 	if (request_key(&r->made[n].req, j->e->ns, &key) < 0)
 		return -ENOMEM;
-	cache_brief(j->e->cache, &key, NULL, &o->draw);
+	if (cache_brief(j->e->cache, &key, &brief, &o->draw) == 0)
+		o->draw = brief.draw; /* a remembered failure gives way */
 	return 0;
 }
 
