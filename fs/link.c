@@ -30,6 +30,7 @@ struct select_env link_env(struct promptfs *fs, char today[static 11])
 
 int link_select(struct promptfs *fs, const struct node *n, char **ret)
 {
+	const char *suffix = sidecar_suffix(n->place.sidecar);
 	scoped(buf_finish) struct buf b = {0};
 	char today[11];
 	struct select_env env = link_env(fs, today);
@@ -38,7 +39,7 @@ int link_select(struct promptfs *fs, const struct node *n, char **ret)
 
 	if (r == 0)
 		r = select_link(
-			&n->place.req, row, sidecar_suffix(n->place.sidecar), &b);
+			&n->place.req, row, suffix ? suffix : "", &b);
 	if (r < 0)
 		return r;
 	*ret = buf_detach(&b);

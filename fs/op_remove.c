@@ -56,3 +56,36 @@ void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 		r = remove_media(fs, dir, name);
 	fuse_reply_err(req, -r);
 }
+
+/* Every prompt exists already and nothing else can be made: said as such, because without
+ * a handler the answer would be "function not implemented". */
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	fuse_reply_err(req, EPERM);
+}
+
+void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	fuse_reply_err(req, EPERM);
+}
+
+void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	fuse_reply_err(req, EPERM);
+}
+
+void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *newname)
+{
+	fuse_reply_err(req, EPERM);
+}
+
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
+		size_t size, int flags)
+{
+	fuse_reply_err(req, ENOTSUP);
+}
+
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	fuse_reply_err(req, ENOTSUP);
+}

@@ -37,4 +37,10 @@ const struct fuse_lowlevel_ops fs_ops = {
 	.getxattr = op_getxattr,
 	.listxattr = op_listxattr,
 	.create = op_create,
+		.mkdir = op_mkdir,
+		.rmdir = op_rmdir,
+		.symlink = op_symlink,
+		.link = op_link,
+		.setxattr = op_setxattr,
+		.removexattr = op_removexattr,
 };
