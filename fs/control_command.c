@@ -19,7 +19,8 @@ cJSON *control_answer(int64_t id, bool is_done)
 
 	if (!o)
 		return NULL;
-	if (!json_add_int(o, "id", id) || (is_done && !cJSON_AddTrueToObject(o, "done"))) {
+	if (!json_add_int(o, "id", id) ||
+		(is_done && !cJSON_AddTrueToObject(o, "done"))) {
 		cJSON_Delete(o);
 		return NULL;
 	}
@@ -47,7 +48,8 @@ static int no_such_path(const char *path, int r, struct err *err)
 	switch (r) {
 	case -ENOENT:
 		return err_set(err, ENOENT,
-			"%.150s: no such path; is the model or an option misspelt?", path);
+			"%.150s: no such path; is the model or an option misspelt?",
+			path);
 	case -EILSEQ:
 		return err_set(err, EILSEQ, "%.150s: not UTF-8", path);
 	default:
@@ -55,8 +57,8 @@ static int no_such_path(const char *path, int r, struct err *err)
 	}
 }
 
-static int resolve_link(struct promptfs *fs, struct place *p, const char *path,
-	struct err *err)
+static int resolve_link(
+	struct promptfs *fs, struct place *p, const char *path, struct err *err)
 {
 	const struct model_row *row;
 	char today[11];
@@ -78,11 +80,13 @@ static int place_of(const struct control_call *call, struct place *ret, struct e
 	int r;
 
 	if (!path || *path != '/' || strlen(path) >= CONTROL_PATH_MAX)
-		return err_set(err, EINVAL, "\"path\" must be an absolute path of the tree");
+		return err_set(
+			err, EINVAL, "\"path\" must be an absolute path of the tree");
 	r = grammar_walk(&call->fs->grammar, path, ret);
 	if (r < 0)
 		return no_such_path(path, r, err);
-	return ret->kind == PLACE_SELECT_LINK ? resolve_link(call->fs, ret, path, err) : 0;
+	return ret->kind == PLACE_SELECT_LINK ? resolve_link(call->fs, ret, path, err)
+					      : 0;
 }
 
 static int media_of(const struct control_call *call, struct place *ret, struct err *err)
@@ -105,8 +109,8 @@ static cJSON *parsed(int r, const struct buf *b, struct err *err)
 	return json_parse(b->data ? b->data : "", b->len, err);
 }
 
-static int emit_member(const struct control_call *call, const char *name, cJSON *value,
-	cJSON *answer)
+static int emit_member(
+	const struct control_call *call, const char *name, cJSON *value, cJSON *answer)
 {
 	if (!answer || !cJSON_AddItemToObject(answer, name, value)) {
 		cJSON_Delete(value);
@@ -207,8 +211,8 @@ static int start(const struct control_call *call, const struct request *req, boo
 			return err_set(err, EBUSY, "too many files at once");
 		}
 	}
-	r = engine_submit(call->fs->engine, req, call->who, PRIORITY_BATCH, submitted, s, NULL,
-		err);
+	r = engine_submit(call->fs->engine, req, call->who, PRIORITY_BATCH, submitted,
+		s, NULL, err);
 	if (r == 0)
 		return 0;
 	/* The deferred request answers for us, so that there is one answer. */
@@ -355,8 +359,8 @@ static void damaged(void *user, const char *sentence)
 static int command_verify(const struct control_call *call, struct err *err)
 {
 	struct verify_result v = {0};
-	int r = cache_verify(call->fs->cache, call->stop, damaged, (void *)(uintptr_t)call, &v,
-		err);
+	int r = cache_verify(
+		call->fs->cache, call->stop, damaged, (void *)(uintptr_t)call, &v, err);
 	cJSON *o;
 
 	if (r < 0)
