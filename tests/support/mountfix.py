@@ -49,6 +49,7 @@ def main():
     if reason:
         print(f"1..0 # SKIP {reason}")
         sys.exit(0)
+    signal.signal(signal.SIGTERM, abandon)
     tapcase.main()
 
 
@@ -86,6 +87,17 @@ def unmount(path):
         subprocess.run(cmd, capture_output=True, timeout=20, check=False)
 
 
+LIVE = set()
+
+
+def abandon(*_):
+    """The time is up: leave no mount and no process behind, then end."""
+    for mount in list(LIVE):
+        mount.process.kill()
+        unmount(mount.root)
+    os._exit(1)
+
+
 class Mount:
     """One mount process. Start, use as a path, stop; kill() is the crash."""
 
@@ -113,6 +125,7 @@ class Mount:
             self.process = subprocess.Popen(
                 [PROMPTFS, "-f", "-o", options, self.root], env=self.environment(),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        LIVE.add(self)
 
     def is_ready(self):
         code = self.process.poll()
@@ -138,6 +151,7 @@ class Mount:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(20)
         unmount(self.root)
+        LIVE.discard(self)
 
     def stop(self, sig=signal.SIGTERM, timeout=30):
         """Ends the mount; its exit status. A mount that does not end is a failure."""
@@ -151,6 +165,7 @@ class Mount:
             self.process.wait(20)
         finally:
             unmount(self.root)
+            LIVE.discard(self)
         return code
 
     def close(self):

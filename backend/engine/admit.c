@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include "backend/engine/parts.h"
+
+#include <errno.h>
+
+#include "backend/policy/limits.h"
+#include "cache/base/str.h"
+
+#define ROOM_TEXT (UINT64_C(1) << 20)
+#define ROOM_OVERHEAD (UINT64_C(1) << 16) /* headers, pages of the index */
+#define ROOM_PICTURE_BYTES_PER_PIXEL 4
+#define ROOM_VIDEO_PIXELS_PER_BYTE 8
+#define ROOM_FPS 30
+
+static int check_remembered(const struct record *rec, int64_t now_ms, struct err *err)
+{
+	if (!rec)
+		return 0;
+	if (rec->state == RECORD_UNKNOWN)
+		return err_set(err, EIO, "%s",
+			rec->why ? rec->why
+				 : "the outcome of the last call is unknown, it may be "
+				   "paid; see promptfs unknown, or rm the file");
+	if (rec->state == RECORD_FAILED && now_ms < rec->retry_at_ms)
+		return err_set(err, rec->errno_code ? (int)rec->errno_code : EPERM,
+			"%s (remembered; rm the file to ask again)",
+			rec->why ? rec->why : "refused");
+	return 0;
+}
+
+static int check_program(
+	const struct engine *e, const struct engine_who *who, struct err *err)
+{
+	if (who && who->program[0] &&
+		str_in(who->program, (const char *const *)e->deny, e->n_deny))
+		return err_set(err, EACCES,
+			"%s may not start a generation; allow it with "
+			"-o deny_programs=...",
+			who->program);
+	return 0;
+}
+
+static int check_takes(const struct request *req, struct err *err)
+{
+	uint32_t n = request_job_takes(req);
+
+	if (n > ENGINE_TAKES_MAX)
+		return err_set(err, EINVAL, "count=%u is more than %d", (unsigned)n,
+			ENGINE_TAKES_MAX);
+	if (n > 1 && req->take > n)
+		return err_set(err, EINVAL, "count=%u has the takes 1 to %u", (unsigned)n,
+			(unsigned)n);
+	return 0;
+}
+
+int admit(const struct engine *e, const struct request *req, const struct engine_who *who,
+	const struct record *rec, int64_t now_ms, const struct model_row **ret_row,
+	struct err *err)
+{
+	const struct model_row *row = catalogue_find(e->catalogue, req->model);
+	const struct provider *p = &e->provider;
+	int r;
+
+	if (!request_is_file(req))
+		return err_set(err, EINVAL, "this path names no file");
+	if (!row)
+		return err_set(err, ENOENT, "there is no model \"%s\"", req->model);
+	r = limits_check(row, req, err);
+	if (r == 0)
+		r = check_takes(req, err);
+	if (r == 0)
+		r = p->ops->can_make(p->ctx, row, req, err);
+	if (r == 0)
+		r = safety_check(e->safety, "the prompt", req->prompt->text,
+			req->prompt->len, err);
+	if (r == 0)
+		r = check_remembered(rec, now_ms, err);
+	if (r == 0)
+		r = check_program(e, who, err);
+	if (r == 0 && e->offline && p->ops->is_paid)
+		r = err_set(err, ENETUNREACH,
+			"offline: only what is generated already can be opened");
+	if (r == 0)
+		*ret_row = row;
+	return r;
+}
+
+uint64_t room_needed(
+	const struct model_row *row, const struct request *req, uint32_t takes)
+{
+	uint32_t w = 0, h = 0;
+	uint64_t pixels, bytes;
+	double fps = ROOM_FPS;
+
+	if (req->type == MEDIA_TEXT || limits_pixels(row, req, &w, &h) < 0)
+		return takes * ROOM_TEXT;
+	pixels = (uint64_t)w * h;
+	if (req->type == MEDIA_MP4) {
+		limits_number(row, req, OPT_FPS, &fps);
+		bytes = pixels / ROOM_VIDEO_PIXELS_PER_BYTE * (uint64_t)fps *
+			req->seconds;
+	} else {
+		bytes = pixels * ROOM_PICTURE_BYTES_PER_PIXEL;
+	}
+	return takes * (bytes + ROOM_OVERHEAD);
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#include "backend/engine/parts.h"
+
+#include <string.h>
+
+#include "cache/base/clk.h"
+#include "cache/base/json.h"
+
+static bool add_str(cJSON *o, const char *name, const char *s)
+{
+	return cJSON_AddStringToObject(o, name, s ? s : "");
+}
+
+static bool add_options(cJSON *o, const struct request *req)
+{
+	cJSON *given = cJSON_AddObjectToObject(o, "options");
+	bool ok = given;
+
+	for (int i = 0; i < OPT_COUNT_ && ok; i++)
+		if (req->opt[i])
+			ok = add_str(given, option_name(i), req->opt[i]);
+	/* Nothing is dropped without a fallback to another model. */
+	return ok && cJSON_AddArrayToObject(o, "dropped_options");
+}
+
+static bool add_parameters(cJSON *o, const struct request *req, const struct output *out)
+{
+	cJSON *p = cJSON_AddObjectToObject(o, "parameters");
+	bool ok = p;
+
+	if (ok && out->width)
+		ok = json_add_int(p, "width", out->width) &&
+			json_add_int(p, "height", out->height);
+	if (ok && out->fps)
+		ok = json_add_int(p, "fps", out->fps);
+	if (ok && req->seconds)
+		ok = json_add_int(p, "seconds", req->seconds);
+	return ok;
+}
+
+static bool add_prompt(cJSON *o, const struct run *r, const struct prompt *prompt)
+{
+	return add_str(o, "prompt", prompt->text) &&
+		add_str(o, "prompt_sent", r->prompt.data) &&
+		json_add_int(o, "prompt_length", (int64_t)prompt->codepoints) &&
+		add_str(o, "negative_sent", r->negative.data);
+}
+
+static bool add_outputs(cJSON *o, const struct run *r)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "outputs");
+
+	for (uint32_t i = 0; list && i < r->pj.n_outputs; i++) {
+		cJSON *take = cJSON_CreateNumber(r->output[i].take);
+
+		if (!take || !cJSON_AddItemToArray(list, take)) {
+			cJSON_Delete(take);
+			return false;
+		}
+	}
+	return list;
+}
+
+static bool fill(cJSON *o, const struct run *r, const struct output *out,
+	const struct record *rec)
+{
+	const struct job *j = r->job;
+	char hex[DIGEST_HEX], when[25];
+	struct request req = j->req; /* borrows */
+	struct digest key;
+
+	req.take = out->take;
+	if (request_key(&req, j->e->ns, &key) < 0)
+		return false;
+	digest_hex(&key, hex);
+	clk_format(rec->created_ms, when);
+	return add_str(o, "id", hex) && add_str(o, "path", rec->path) &&
+		add_prompt(o, r, j->req.prompt) && add_str(o, "model", rec->model) &&
+		add_str(o, "served_by", rec->served_by) &&
+		add_options(o, &j->req) && add_parameters(o, &j->req, out) &&
+		(out->seed == SEED_UNKNOWN
+				? cJSON_AddNullToObject(o, "seed") != NULL
+				: json_add_int(o, "seed", (int64_t)out->seed)) &&
+		json_add_int(o, "draw", rec->draw) &&
+		json_add_int(o, "take", out->take) && add_outputs(o, r) &&
+		add_str(o, "created", when) &&
+		json_add_int(o, "latency_ms", rec->latency_ms) &&
+		json_add_int(o, "attempts", rec->attempts) &&
+		add_str(o, "backend", j->e->provider.ops->name) &&
+		add_str(o, "note", j->e->provider.ops->note);
+}
+
+char *detail_json(const struct run *r, const struct output *o, const struct record *rec)
+{
+	scoped_json cJSON *j = cJSON_CreateObject();
+	scoped(buf_finish) struct buf b = {0};
+
+	if (!j || !fill(j, r, o, rec) || json_print_line(&b, j) < 0)
+		return NULL;
+	return buf_detach(&b);
+}

@@ -1,0 +1,641 @@
+// SPDX-License-Identifier: MIT
+#define LOG_TAG "engine"
+#include "backend/engine/parts.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cache/base/clk.h"
+#include "cache/base/log.h"
+#include "cache/base/mem.h"
+
+const char *job_phase_name(enum job_phase phase)
+{
+	static const char *const name[] = {
+		[PHASE_QUEUED] = "queued",
+		[PHASE_WAITING] = "waiting",
+		[PHASE_WORKING] = "working",
+		[PHASE_STORING] = "storing",
+		[PHASE_BACKOFF] = "backoff",
+		[PHASE_ENDED] = "ended",
+	};
+
+	return name[phase];
+}
+
+uint32_t job_bit(const struct job *j, uint16_t take)
+{
+	return j->n_takes == 1 ? 0 : take - 1u;
+}
+
+static uint64_t bit_of(const struct job *j, uint16_t take)
+{
+	return UINT64_C(1) << job_bit(j, take);
+}
+
+static void set_phase(struct job *j, enum job_phase phase)
+{
+	if (log_enabled(LOG_LEVEL_DEBUG)) {
+		char hex[DIGEST_HEX];
+
+		digest_hex(&j->flight.key, hex);
+		log_debug("job %.12s: %s -> %s model=%s attempt=%u", hex,
+			job_phase_name(j->phase), job_phase_name(phase), j->req.model,
+			j->attempts);
+	}
+	pthread_mutex_lock(&j->e->lock);
+	j->phase = phase;
+	pthread_mutex_unlock(&j->e->lock);
+}
+
+static bool engine_is_stopping(struct engine *e)
+{
+	bool is;
+
+	pthread_mutex_lock(&e->lock);
+	is = e->is_stopping;
+	pthread_mutex_unlock(&e->lock);
+	return is;
+}
+
+/* ---- who waits ---- */
+
+/* Batch work that somebody now waits for. Without memory it keeps its place. */
+static void promote(struct job *j, enum engine_priority priority)
+{
+	struct slot_entry before = j->slot, now;
+
+	j->priority = priority;
+	if (!before.lane)
+		return;
+	if (slots_push(&j->e->slots, priority, j->uid, j->program, &j->slot) < 0)
+		return;
+	now = j->slot;
+	j->slot = before;
+	slots_remove(&j->e->slots, &j->slot);
+	j->slot = now;
+}
+
+void job_join(struct job *j, struct ticket *t, enum engine_priority priority)
+{
+	struct engine *e = j->e;
+	uint64_t bit = bit_of(j, t->take);
+
+	t->job = j;
+	t->prev = NULL;
+	t->next = j->tickets;
+	if (t->next)
+		t->next->prev = t;
+	j->tickets = t;
+	pthread_mutex_lock(&e->lock);
+	j->readers++;
+	j->wanted |= bit;
+	j->settled &= ~bit; /* it failed in this job: once more, after it */
+	if (priority < j->priority)
+		promote(j, priority);
+	pthread_mutex_unlock(&e->lock);
+}
+
+void job_leave(struct job *j, struct ticket *t)
+{
+	*(t->prev ? &t->prev->next : &j->tickets) = t->next;
+	if (t->next)
+		t->next->prev = t->prev;
+	t->job = NULL;
+	t->next = t->prev = NULL;
+	pthread_mutex_lock(&j->e->lock);
+	j->readers--;
+	pthread_mutex_unlock(&j->e->lock);
+}
+
+static void remember(struct job *j, uint16_t take, const struct err *err)
+{
+	scoped(buf_finish) struct buf path = {0};
+	struct request req = j->req; /* borrows */
+	struct digest key;
+
+	req.take = take;
+	if (request_key(&req, j->e->ns, &key) < 0 || request_display(&req, &path) < 0)
+		return;
+	if (err)
+		errors_add(j->e->errors, &key, path.data, err, clk_real_ms());
+	else
+		errors_forget(j->e->errors, &key);
+}
+
+/* Tells those who wait for `take` how it went. */
+static void settle(
+	struct job *j, uint16_t take, const struct record *rec, const struct err *err)
+{
+	struct ticket *t, *next;
+
+	pthread_mutex_lock(&j->e->lock);
+	j->settled |= bit_of(j, take);
+	pthread_mutex_unlock(&j->e->lock);
+	if (!err || err->code != ECANCELED)
+		remember(j, take, err);
+	for (t = j->tickets; t; t = next) {
+		next = t->next;
+		if (t->take != take)
+			continue;
+		job_leave(j, t);
+		ticket_complete(t, rec, err);
+	}
+}
+
+/* ---- slots ---- */
+
+static void release_slot(struct job *j)
+{
+	struct engine *e = j->e;
+
+	if (!j->run || !j->run->is_granted)
+		return;
+	j->run->is_granted = false;
+	e->room_bytes -= j->run->room_bytes;
+	j->run->room_bytes = 0;
+	pthread_mutex_lock(&e->lock);
+	e->n_active--;
+	pthread_mutex_unlock(&e->lock);
+}
+
+static int queue(struct job *j)
+{
+	int r;
+
+	pthread_mutex_lock(&j->e->lock);
+	r = slots_push(&j->e->slots, j->priority, j->uid, j->program, &j->slot);
+	pthread_mutex_unlock(&j->e->lock);
+	if (r == 0)
+		set_phase(j, PHASE_QUEUED);
+	return r;
+}
+
+void engine_dispatch(struct engine *e)
+{
+	/* A job that ends at once comes back here: the outer call goes on instead. */
+	if (e->is_dispatching)
+		return;
+	e->is_dispatching = true;
+	for (;;) {
+		struct slot_entry *s = NULL;
+
+		pthread_mutex_lock(&e->lock);
+		if (!e->is_stopping && e->n_active < e->max_concurrent)
+			s = slots_pop(&e->slots);
+		e->n_active += s != NULL;
+		pthread_mutex_unlock(&e->lock);
+		if (!s)
+			break;
+		job_advance(container_of(s, struct job, slot), EVENT_SLOT);
+	}
+	e->is_dispatching = false;
+}
+
+/* ---- life ---- */
+
+static int add_takes(struct job *j)
+{
+	struct request req = j->req; /* borrows */
+
+	j->by_take = new_array(struct flight, j->n_takes);
+	for (uint32_t i = 0; j->by_take && i < j->n_takes; i++) {
+		req.take = (uint16_t)(i + 1);
+		if (request_key(&req, j->e->ns, &j->by_take[i].key) < 0)
+			return -ENOMEM;
+		j->by_take[i].owner = j;
+	}
+	return j->by_take ? 0 : -ENOMEM;
+}
+
+static void job_free(struct job *j)
+{
+	request_finish(&j->req);
+	free(j->by_take);
+	free(j->program);
+	free(j);
+}
+
+static void list(struct job *j)
+{
+	struct engine *e = j->e;
+
+	flights_add(&e->flights, &j->flight);
+	for (uint32_t i = 0; j->by_take && i < j->n_takes; i++)
+		flights_add(&e->flights, &j->by_take[i]);
+	j->prev = e->jobs_last;
+	*(j->prev ? &j->prev->next : &e->jobs) = j;
+	e->jobs_last = j;
+	e->n_jobs++;
+}
+
+static void unlist(struct job *j)
+{
+	struct engine *e = j->e;
+
+	flights_remove(&e->flights, &j->flight);
+	for (uint32_t i = 0; j->by_take && i < j->n_takes; i++)
+		flights_remove(&e->flights, &j->by_take[i]);
+	*(j->prev ? &j->prev->next : &e->jobs) = j->next;
+	*(j->next ? &j->next->prev : &e->jobs_last) = j->prev;
+	if (--e->n_jobs == 0)
+		pthread_cond_broadcast(&e->idle);
+}
+
+int job_start(struct engine *e, struct submission *sub, const struct model_row *row,
+	struct job **ret)
+{
+	struct job *j = new0(struct job);
+	int r = 0;
+
+	if (!j)
+		return -ENOMEM;
+	j->e = e;
+	j->row = row;
+	j->n_takes = request_job_takes(&sub->req);
+	j->flight = (struct flight){
+		.key = j->n_takes > 1 ? sub->job_key : sub->key, .owner = j};
+	j->priority = sub->priority;
+	j->uid = sub->who.uid;
+	j->since_ms = clk_real_ms();
+	j->program = strdup(sub->who.program);
+	r = j->program ? request_copy(&j->req, &sub->req) : -ENOMEM;
+	if (r == 0 && j->n_takes > 1)
+		r = add_takes(j);
+	if (r == 0)
+		r = queue(j);
+	if (r < 0) {
+		job_free(j);
+		return r;
+	}
+	pthread_mutex_lock(&e->lock);
+	list(j);
+	pthread_mutex_unlock(&e->lock);
+	*ret = j;
+	return 0;
+}
+
+/* Leaves the slot and whatever was begun; what somebody wants beyond it starts over. */
+static void job_close(struct job *j)
+{
+	struct engine *e = j->e;
+	uint64_t left = j->wanted & ~j->settled;
+	struct run *run = j->run;
+
+	release_slot(j);
+	pthread_mutex_lock(&e->lock);
+	j->run = NULL;
+	if (left) {
+		j->wanted = left;
+		j->settled = 0;
+		j->attempts = 0;
+		j->granted_ms = 0;
+	}
+	pthread_mutex_unlock(&e->lock);
+	run_free(run);
+	if (left && !engine_is_stopping(e) && queue(j) == 0) {
+		engine_dispatch(e);
+		return;
+	}
+	while (j->tickets) {
+		struct err err = {0};
+
+		err_set(&err, ECANCELED, "promptfs is stopping");
+		settle(j, j->tickets->take, NULL, &err);
+	}
+	set_phase(j, PHASE_ENDED);
+	pthread_mutex_lock(&e->lock);
+	unlist(j);
+	pthread_mutex_unlock(&e->lock);
+	job_free(j);
+	engine_dispatch(e);
+}
+
+static void count_failure(struct job *j, const struct err *err)
+{
+	char hex[DIGEST_HEX];
+
+	cache_count_failed(j->e->cache, j->req.model);
+	digest_hex(&j->flight.key, hex);
+	log_warn("%s job=%.12s model=%s attempts=%u", err->why, hex, j->req.model,
+		j->attempts);
+}
+
+/* Everything that was to be made and was not fails with `err`. */
+static void job_end(struct job *j, const struct err *err)
+{
+	bool failed = false;
+
+	for (uint32_t i = 0; j->run && i < j->run->pj.n_outputs; i++) {
+		if (j->run->made[i].is_settled)
+			continue;
+		j->run->made[i].is_settled = failed = true;
+		settle(j, j->run->output[i].take, NULL, err);
+	}
+	if (!j->run) {
+		failed = true;
+		while (j->tickets)
+			settle(j, j->tickets->take, NULL, err);
+		pthread_mutex_lock(&j->e->lock);
+		j->settled |= j->wanted;
+		pthread_mutex_unlock(&j->e->lock);
+	}
+	if (failed && err->code != ECANCELED)
+		count_failure(j, err);
+	job_close(j);
+}
+
+static void job_fail(struct job *j, int code, const char *why)
+{
+	struct err err = {0};
+
+	err_set(&err, code, "%s", why);
+	job_end(j, &err);
+}
+
+/* ---- transitions: one function each ---- */
+
+static void job_step(struct job *j, const struct outcome *last);
+
+static void on_timer(struct timer *t)
+{
+	job_advance(container_of(t, struct run, timer)->job, EVENT_TIMER);
+}
+
+static void on_pool(struct pool_item *i)
+{
+	job_advance(container_of(i, struct run, item)->job, EVENT_POOL);
+}
+
+static void job_wait(struct job *j, int64_t until_ms)
+{
+	set_phase(j, PHASE_WAITING);
+	loop_timer_set(j->e->loop, &j->run->timer, until_ms, on_timer);
+}
+
+static void job_work(struct job *j, provider_work_fn work)
+{
+	set_phase(j, PHASE_WORKING);
+	j->run->work = work;
+	atomic_store(&j->run->item.stop, false);
+	pool_submit(j->e->pool, POOL_JOB, &j->run->item, run_work, on_pool);
+}
+
+static void job_store(struct job *j)
+{
+	set_phase(j, PHASE_STORING);
+	atomic_store(&j->run->item.stop, false); /* what is made is kept */
+	pool_submit(j->e->pool, POOL_JOB, &j->run->item, run_store, on_pool);
+}
+
+static void job_back_off(struct job *j, int64_t delay_ms, const struct err *err)
+{
+	log_info("%s; trying again in %lld ms model=%s attempt=%u", err->why,
+		(long long)delay_ms, j->req.model, j->attempts);
+	set_phase(j, PHASE_BACKOFF);
+	release_slot(j);
+	loop_timer_set(
+		j->e->loop, &j->run->timer, clk_mono_ms() + delay_ms, on_timer);
+	engine_dispatch(j->e);
+}
+
+static uint32_t next_random(struct engine *e)
+{
+	e->random = e->random * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(e->random >> 32);
+}
+
+static void job_failed(struct job *j, struct step *s)
+{
+	const struct err *err = &s->failed.err;
+	struct run *r = j->run;
+	int64_t delay;
+
+	if (r->is_stopped) {
+		job_fail(j, ECANCELED, "promptfs is stopping");
+	} else if (s->failed.is_refusal) {
+		for (uint32_t i = 0; i < r->pj.n_outputs; i++)
+			if (r->output[i].state == OUTPUT_WANTED) {
+				r->output[i].state = OUTPUT_REFUSED;
+				r->output[i].err = *err;
+			}
+		r->is_last = true;
+		job_store(j);
+	} else if (err->transient && retry_may_help(err->code) &&
+		!engine_is_stopping(j->e) &&
+		retry_delay(&j->e->retry, j->attempts, clk_mono_ms() - j->granted_ms,
+			s->failed.retry_after_ms, next_random(j->e), &delay)) {
+		job_back_off(j, delay, err);
+	} else {
+		job_end(j, err);
+	}
+}
+
+static void job_step(struct job *j, const struct outcome *last)
+{
+	const struct provider *p = &j->e->provider;
+	struct step s = {.kind = STEP_DONE};
+
+	if (j->run->is_stopped) {
+		job_fail(j, ECANCELED, "promptfs is stopping");
+		return;
+	}
+	p->ops->next(p->ctx, &j->run->pj, last, &s);
+	switch (s.kind) {
+	case STEP_WAIT:
+		job_wait(j, s.until_ms);
+		break;
+	case STEP_WORK:
+		job_work(j, s.work);
+		break;
+	case STEP_DONE:
+		job_fail(j, EPROTO, "the provider made fewer files than it was asked for");
+		break;
+	case STEP_FAILED:
+		job_failed(j, &s);
+		break;
+	}
+}
+
+/* All takes of a count=N directory that is new; else those that somebody wants. */
+static uint64_t takes_to_make(const struct job *j)
+{
+	uint64_t missing = 0;
+	bool is_new = true;
+
+	if (j->n_takes == 1)
+		return 1;
+	for (uint32_t i = 0; i < j->n_takes; i++) {
+		struct file_brief b = {0};
+		uint32_t draw = 0;
+		int r = cache_brief(j->e->cache, &j->by_take[i].key, &b, &draw);
+
+		is_new &= r == -ENOENT && draw == 0;
+		if (r < 0 || b.state != RECORD_GENERATED)
+			missing |= UINT64_C(1) << i;
+	}
+	return is_new ? missing : missing & j->wanted & ~j->settled;
+}
+
+/* -ENOSPC, -ENOMEM with a sentence. */
+static int prepare(struct job *j, struct err *err)
+{
+	struct engine *e = j->e;
+	uint64_t mask = takes_to_make(j), room;
+	struct run *run = j->run;
+	int r;
+
+	if (!run) {
+		r = run_new(j, mask, &run);
+		if (r < 0)
+			return err_oom(err);
+		pthread_mutex_lock(&e->lock);
+		j->run = run;
+		j->wanted |= mask;
+		if (!j->granted_ms)
+			j->granted_ms = clk_mono_ms();
+		pthread_mutex_unlock(&e->lock);
+	}
+	run->is_granted = true;
+	room = room_needed(j->row, &j->req, run->pj.n_outputs);
+	r = cache_room_for(e->cache, e->room_bytes + room, err);
+	if (r < 0)
+		return err_wrap(err, r, "no room for the result");
+	run->room_bytes = room;
+	e->room_bytes += room;
+	return 0;
+}
+
+static void job_begin(struct job *j)
+{
+	struct outcome begin = {.kind = OUTCOME_BEGIN, .now_ms = clk_mono_ms()};
+	struct err err = {0};
+
+	if (prepare(j, &err) < 0) {
+		if (!j->run) { /* release_slot does it for a run */
+			pthread_mutex_lock(&j->e->lock);
+			j->e->n_active--;
+			pthread_mutex_unlock(&j->e->lock);
+		}
+		job_end(j, &err);
+		return;
+	}
+	j->attempts++;
+	job_step(j, &begin);
+}
+
+static void job_waited(struct job *j)
+{
+	struct outcome o = {.kind = OUTCOME_WAITED, .now_ms = clk_mono_ms()};
+
+	job_step(j, &o);
+}
+
+static void job_report(struct job *j)
+{
+	struct run *r = j->run;
+	struct outcome o = {.kind = OUTCOME_WORKED,
+		.now_ms = clk_mono_ms(),
+		.result = r->result,
+		.err = &r->err};
+	bool all = true;
+
+	for (uint32_t i = 0; i < r->pj.n_outputs; i++)
+		all &= r->made[i].is_settled;
+	if (all || r->is_last)
+		job_close(j);
+	else
+		job_step(j, &o);
+}
+
+static void job_worked(struct job *j)
+{
+	struct run *r = j->run;
+
+	if (!r->item.was_run) {
+		r->is_stopped = true;
+		r->result = err_set(&r->err, ECANCELED, "stopped");
+	}
+	if (run_has_unstored(r))
+		job_store(j);
+	else
+		job_report(j);
+}
+
+static void job_stored(struct job *j)
+{
+	struct run *r = j->run;
+
+	for (uint32_t i = 0; i < r->pj.n_outputs; i++) {
+		struct made *m = &r->made[i];
+		const struct output *o = &r->output[i];
+
+		if (!m->stored || m->is_settled)
+			continue;
+		m->is_settled = true;
+		if (m->stored < 0) {
+			count_failure(j, &m->err);
+			settle(j, o->take, NULL, &m->err);
+		} else if (o->state == OUTPUT_REFUSED) {
+			settle(j, o->take, NULL, &o->err);
+		} else {
+			settle(j, o->take, &m->rec, NULL);
+		}
+		if (m->stored > 0 && o->state == OUTPUT_MADE)
+			measure_start(j->e, &m->req, j->uid);
+	}
+	job_report(j);
+}
+
+static void job_requeue(struct job *j)
+{
+	if (queue(j) < 0)
+		job_fail(j, ENOMEM, "out of memory");
+	else
+		engine_dispatch(j->e);
+}
+
+static void job_stop(struct job *j)
+{
+	struct run *r = j->run;
+
+	if (r && (j->phase == PHASE_WORKING || j->phase == PHASE_STORING)) {
+		r->is_stopped = true;
+		if (j->phase == PHASE_WORKING)
+			atomic_store(&r->item.stop, true);
+		return;
+	}
+	if (r)
+		loop_timer_clear(j->e->loop, &r->timer);
+	pthread_mutex_lock(&j->e->lock);
+	slots_remove(&j->e->slots, &j->slot);
+	pthread_mutex_unlock(&j->e->lock);
+	job_fail(j, ECANCELED, "promptfs is stopping");
+}
+
+void job_advance(struct job *j, enum job_event event)
+{
+	if (event == EVENT_STOP) {
+		job_stop(j);
+		return;
+	}
+	switch (j->phase) {
+	case PHASE_QUEUED:
+		job_begin(j);
+		break;
+	case PHASE_WAITING:
+		job_waited(j);
+		break;
+	case PHASE_WORKING:
+		job_worked(j);
+		break;
+	case PHASE_STORING:
+		job_stored(j);
+		break;
+	case PHASE_BACKOFF:
+		job_requeue(j);
+		break;
+	case PHASE_ENDED:
+		break;
+	}
+}

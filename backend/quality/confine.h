@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* Gives up, for the rest of this process's life, everything that decoding does not
+ * need: no new descriptors, files, sockets, processes, programs or executable memory;
+ * bounded memory and CPU time; no core file, no ptrace; dies with its parent.
+ * A refused system call fails with EPERM rather than killing, so that a library that
+ * merely probes something goes on. Only for the worker's process. */
+#include "cache/base/err.h"
+
+#define CONFINE_MEMORY (UINT64_C(2) << 30) /* bytes of address space */
+#define CONFINE_CPU_S 300                  /* seconds */
+
+/* -errno where a part failed: then decode nothing. Call with one thread running. */
+int confine(struct err *err);

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: MIT
+#include "backend/quality/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "backend/quality/report.h"
+#include "backend/quality/worker_wire.h"
+#include "cache/base/clk.h"
+#include "cache/base/mem.h"
+
+#define STOP_POLL_MS 50
+/* For a process whose socket is closed to be gone as well. */
+#define EXIT_GRACE_MS 1000
+
+struct worker {
+	const struct quality_source *src;
+	const atomic_bool *stop;
+	int timeout_ms;
+	int64_t deadline_ms;  /* CLOCK_MONOTONIC */
+	quality_sink_fn sink; /* NULL unless converting */
+	void *user;
+	struct err *err;
+
+	pid_t pid; /* 0: none */
+	int fd;
+	bool is_gone; /* it closed its end */
+	uint64_t output;
+	uint8_t *chunk; /* WIRE_MAX_READ bytes */
+};
+
+static int misbehaved(struct worker *w, const char *how)
+{
+	return err_set(w->err, EIO, "the decoder misbehaved: %s", how);
+}
+
+static int wait_for(struct worker *w, short events)
+{
+	struct pollfd p = {.fd = w->fd, .events = events};
+
+	for (;;) {
+		int64_t left = w->deadline_ms - clk_mono_ms();
+		int n;
+
+		if (w->stop && atomic_load(w->stop))
+			return err_set(w->err, ECANCELED, "the decoding was canceled");
+		if (left <= 0)
+			return err_set(w->err, ETIMEDOUT,
+				"the decoder was not done after %d ms", w->timeout_ms);
+		n = poll(&p, 1, left < STOP_POLL_MS ? (int)left : STOP_POLL_MS);
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return err_errno(w->err, errno, "waiting for the decoder");
+	}
+}
+
+/* What send() and recv() may say without the connection being over. */
+static bool may_retry(void)
+{
+	return errno == EAGAIN || errno == EINTR;
+}
+
+/* Stops, deadlines and a peer that does not read are all noticed in wait_for. */
+static int send_all(struct worker *w, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+
+	while (len) {
+		int r = wait_for(w, POLLOUT);
+		ssize_t n;
+
+		if (r < 0)
+			return r;
+		n = send(w->fd, p, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && may_retry())
+			continue;
+		if (n < 0) {
+			w->is_gone = true;
+			return -EIO;
+		}
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int recv_all(struct worker *w, void *data, size_t len)
+{
+	uint8_t *p = data;
+
+	while (len) {
+		int r = wait_for(w, POLLIN);
+		ssize_t n;
+
+		if (r < 0)
+			return r;
+		n = recv(w->fd, p, len, MSG_DONTWAIT);
+		if (n < 0 && may_retry())
+			continue;
+		if (n <= 0) {
+			w->is_gone = true;
+			return -EIO;
+		}
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int set_attributes(posix_spawnattr_t *attr)
+{
+	sigset_t none, all;
+	int r;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	r = posix_spawnattr_setsigmask(attr, &none);
+	if (r == 0)
+		r = posix_spawnattr_setsigdefault(attr, &all);
+	if (r == 0)
+		r = posix_spawnattr_setpgroup(attr, 0);
+	/* Its own group: a Ctrl-C at our terminal is for us to act on. */
+	if (r == 0)
+		r = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK |
+							   POSIX_SPAWN_SETSIGDEF |
+							   POSIX_SPAWN_SETPGROUP);
+	return r;
+}
+
+static int spawn_with(const char *exe, int fd, posix_spawn_file_actions_t *actions,
+	posix_spawnattr_t *attr, pid_t *pid)
+{
+	char word[] = WIRE_WORD, *environment[] = {NULL};
+	char *arguments[] = {(char *)(uintptr_t)exe, word, NULL};
+	int r = posix_spawn_file_actions_adddup2(actions, fd, WIRE_FD);
+
+	if (r == 0)
+		r = posix_spawn_file_actions_addclosefrom_np(actions, WIRE_FD + 1);
+	if (r == 0)
+		r = set_attributes(attr);
+	if (r == 0)
+		r = posix_spawn(pid, exe, actions, attr, arguments, environment);
+	return r;
+}
+
+static int start(struct worker *w, const char *exe)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	int ends[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_errno(w->err, errno, "cannot make a socket for the decoder");
+	w->fd = ends[0];
+	r = posix_spawn_file_actions_init(&actions);
+	if (r == 0) {
+		r = posix_spawnattr_init(&attr);
+		if (r == 0) {
+			r = spawn_with(exe, ends[1], &actions, &attr, &w->pid);
+			posix_spawnattr_destroy(&attr);
+		}
+		posix_spawn_file_actions_destroy(&actions);
+	}
+	close(ends[1]);
+	if (r != 0) {
+		w->pid = 0;
+		return err_errno(w->err, r, "cannot start the decoder");
+	}
+	return 0;
+}
+
+/* Says how a process ended that closed its end before the result. */
+static int tell_end(struct worker *w, int status)
+{
+	const char *name;
+
+	if (!WIFSIGNALED(status))
+		return err_set(w->err, EIO,
+			"the decoder ended without a result (exit status %d)",
+			WEXITSTATUS(status));
+	name = sigabbrev_np(WTERMSIG(status));
+	return err_set(w->err, EIO, "the decoder crashed (SIG%s)", name ? name : "?");
+}
+
+/* Always reaps. `r` is the outcome so far; where the process went away by itself, the
+ * answer is what the kernel knows about it. */
+static int finish(struct worker *w, int r)
+{
+	int status = 0;
+	pid_t got;
+
+	if (w->pid && w->is_gone) {
+		scoped_fd int process = pidfd_open(w->pid, 0);
+		struct pollfd p = {.fd = process, .events = POLLIN};
+
+		if (process >= 0)
+			poll(&p, 1, EXIT_GRACE_MS);
+	}
+	if (w->pid) {
+		kill(w->pid, SIGKILL);
+		do
+			got = waitpid(w->pid, &status, 0);
+		while (got < 0 && errno == EINTR);
+		if (w->is_gone)
+			r = tell_end(w, got < 0 ? 0 : status);
+	}
+	fd_close(&w->fd);
+	free(w->chunk);
+	return r;
+}
+
+static int answer_read(struct worker *w, const struct wire_frame *f)
+{
+	int r;
+
+	if (f->len == 0 || f->len > WIRE_MAX_READ || f->off > w->src->size ||
+		f->len > w->src->size - f->off)
+		return misbehaved(w, "it asked for bytes outside the file");
+	r = w->src->read(w->src->user, f->off, w->chunk, f->len, w->err);
+	return r < 0 ? r : send_all(w, w->chunk, f->len);
+}
+
+static int take_output(struct worker *w, const struct wire_frame *f)
+{
+	int r;
+
+	if (!w->sink)
+		return misbehaved(w, "it sent a picture that nobody asked for");
+	if (f->len == 0 || f->len > WIRE_MAX_OUTPUT ||
+		f->len > WIRE_MAX_OUTPUT_SUM - w->output)
+		return misbehaved(w, "it sent too much");
+	r = recv_all(w, w->chunk, f->len);
+	if (r < 0)
+		return r;
+	w->output += f->len;
+	return w->sink(w->user, w->chunk, f->len, w->err);
+}
+
+static int take_failure(struct worker *w, const struct wire_frame *f)
+{
+	char text[WIRE_MAX_SENTENCE + 1] = "";
+	int r;
+
+	if (f->len > WIRE_MAX_SENTENCE ||
+		(f->off != EPROTO && f->off != ENOMEM && f->off != EIO))
+		return misbehaved(w, "it failed in an unknown way");
+	r = recv_all(w, text, f->len);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < f->len; i++)
+		if (text[i] < 0x20 || text[i] > 0x7e)
+			text[i] = '?';
+	return err_set(w->err, (int)f->off, "%s", text);
+}
+
+static int take_report(struct worker *w, uint32_t len, struct quality *ret)
+{
+	scoped_json cJSON *j = NULL;
+	struct err why = {0};
+	int r;
+
+	if (len == 0 || len > QUALITY_MAX_JSON)
+		return misbehaved(w, "its report has an impossible length");
+	r = recv_all(w, w->chunk, len);
+	if (r < 0)
+		return r;
+	j = json_parse((const char *)w->chunk, len, &why);
+	if (!j || quality_from_json(j, ret, &why) < 0)
+		return misbehaved(w, why.why);
+	if (ret->kind == QUALITY_TEXT)
+		return misbehaved(w, "it reported a text");
+	ret->size_bytes = w->src->size;
+	return 0;
+}
+
+static int take_result(struct worker *w, uint32_t len, struct quality *ret)
+{
+	if (!w->sink)
+		return take_report(w, len, ret);
+	if (len != 0 || w->output == 0)
+		return misbehaved(w, "it ended a conversion wrongly");
+	return 0;
+}
+
+static int converse(
+	struct worker *w, const struct wire_request *request, struct quality *ret)
+{
+	int r = send_all(w, request, sizeof(*request));
+
+	while (r == 0) {
+		struct wire_frame f;
+
+		r = recv_all(w, &f, sizeof(f));
+		if (r < 0)
+			break;
+		switch (f.kind) {
+		case WIRE_READ:
+			r = answer_read(w, &f);
+			break;
+		case WIRE_OUTPUT:
+			r = take_output(w, &f);
+			break;
+		case WIRE_RESULT:
+			return take_result(w, f.len, ret);
+		case WIRE_FAILED:
+			return take_failure(w, &f);
+		default:
+			return misbehaved(w, "it sent an unknown message");
+		}
+	}
+	return r;
+}
+
+static int run(struct worker *w, const char *exe, const struct wire_request *request,
+	struct quality *ret)
+{
+	int r;
+
+	assert(w->timeout_ms > 0);
+	if (w->src->type == MEDIA_TEXT)
+		return err_set(w->err, EINVAL, "a text needs no decoder");
+	w->fd = -1;
+	w->deadline_ms = clk_mono_ms() + w->timeout_ms;
+	w->chunk = new_array(uint8_t, WIRE_MAX_READ);
+	if (!w->chunk)
+		return err_oom(w->err);
+	r = start(w, exe);
+	if (r == 0)
+		r = converse(w, request, ret);
+	return finish(w, r);
+}
+
+int quality_measure(const char *exe, const struct quality_source *src, int timeout_ms,
+	const atomic_bool *stop, struct quality *ret, struct err *err)
+{
+	struct worker w = {
+		.src = src, .stop = stop, .timeout_ms = timeout_ms, .err = err};
+	struct wire_request request = {
+		.version = WIRE_VERSION, .op = WIRE_MEASURE, .size = src->size};
+	struct quality q;
+	int r = run(&w, exe, &request, &q);
+
+	if (r == 0)
+		*ret = q;
+	return r;
+}
+
+int quality_convert(const char *exe, const struct quality_source *src,
+	enum media_type to, int timeout_ms, const atomic_bool *stop,
+	quality_sink_fn sink, void *user, struct err *err)
+{
+	struct worker w = {.src = src,
+		.stop = stop,
+		.timeout_ms = timeout_ms,
+		.sink = sink,
+		.user = user,
+		.err = err};
+	struct wire_request request = {.version = WIRE_VERSION,
+		.op = WIRE_CONVERT,
+		.to = to,
+		.size = src->size};
+
+	if (to != MEDIA_PNG && to != MEDIA_JPEG)
+		return err_set(
+			err, EINVAL, "pictures are converted to PNG or JPEG only");
+	return run(&w, exe, &request, NULL);
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* One row per file: its current draw in short, for lookup and stat, and what ties it to
+ * listing and totals. The whole record is in another table. */
+#include "cache/totals.h"
+#include "cache/tree.h"
+
+#define ENTRY_EMPTY 0 /* state: nothing is recorded for the current draw */
+
+enum entry_flags {
+	ENTRY_PINNED = 1, /* its history is never pruned */
+	ENTRY_KEPT = 2,   /* counts among the refs of its directory */
+};
+
+struct entry {
+	uint8_t state; /* enum record_state, or ENTRY_EMPTY */
+	enum media_type type;
+	uint8_t grade, flags;
+	uint32_t draw;    /* current, or what the next generation will be */
+	uint32_t removed; /* removals so far: the ~N of the last one */
+	uint64_t size, blob_id;
+	int64_t created_ms, retry_at_ms;
+	uint64_t dir;    /* 0: none yet */
+	uint64_t cookie; /* in its listing; 0: not listed */
+	double score;
+};
+
+/* -ENOENT, -EBADMSG */
+int entry_get(
+	struct cache *c, MDB_txn *txn, const struct digest *key, struct entry *ret);
+int entry_put(
+	struct cache *c, MDB_txn *txn, const struct digest *key, const struct entry *e);
+/* Adds n to the number of files of this namespace. */
+int files_count(struct cache *c, MDB_txn *txn, int n);
+void files_name(const struct cache *c, char ret[static 32]);
+
+int record_get(struct cache *c, MDB_txn *txn, const struct digest *key, uint32_t draw,
+	struct record *ret, struct err *err);
+int record_put(struct cache *c, MDB_txn *txn, const struct digest *key,
+	const struct record *rec);
+int record_del(struct cache *c, MDB_txn *txn, const struct digest *key, uint32_t draw);
+
+struct removal {
+	uint32_t draw;
+	int64_t removed_ms;
+};
+void history_key(
+	const struct cache *c, struct key *k, const struct digest *key, uint32_t n);
+int history_decode(struct rd *in, struct removal *ret);

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* What the files of cache/ share about an open store; nobody else includes this. */
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cache/cache.h"
+#include "cache/db.h"
+#include "cache/saved.h"
+#include "cache/writer.h"
+
+/* Collects the chunks of dropped blobs, a piece per commit. Store thread, but for
+ * is_queued, which `lock` guards. */
+struct collector {
+	struct op op;
+	struct cache *cache;
+	pthread_mutex_t lock;
+	bool is_queued, is_more;
+};
+
+struct cache {
+	struct db db;
+	struct writer writer;
+	struct collector collector;
+	struct saved saved;
+	uint32_t ns;
+	uint64_t reserve_bytes;
+	bool is_closing; /* under collector.lock */
+};
+
+static inline MDB_dbi table_of(const struct cache *c, enum db_table t)
+{
+	return c->db.table[t];
+}
+
+#define ROOT_DIR 1u

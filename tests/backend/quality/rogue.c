@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+#include "tests/backend/quality/rogue.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "backend/quality/confine.h"
+#include "backend/quality/worker_wire.h"
+#include "cache/base/mem.h"
+
+static void say(const void *data, size_t len)
+{
+	if (write(WIRE_FD, data, len) != (ssize_t)len)
+		_exit(9);
+}
+
+static void say_frame(uint32_t kind, uint32_t len, uint64_t off)
+{
+	const struct wire_frame f = {.kind = kind, .len = len, .off = off};
+
+	say(&f, sizeof(f));
+}
+
+static void say_failed(const char *sentence)
+{
+	say_frame(WIRE_FAILED, (uint32_t)strlen(sentence), EPROTO);
+	say(sentence, strlen(sentence));
+}
+
+static void crash(void)
+{
+	/* Sanitizers would turn the signal into an exit status. */
+	signal(SIGSEGV, SIG_DFL);
+	raise(SIGSEGV);
+}
+
+static void quit(void)
+{
+	_exit(7);
+}
+
+static void hang(void)
+{
+	for (;;)
+		pause();
+}
+
+static void hang_closed(void)
+{
+	close(WIRE_FD);
+	hang();
+}
+
+static void deaf(void)
+{
+	for (;;)
+		say_frame(WIRE_READ, 100, 0);
+}
+
+static void garbage(void)
+{
+	char junk[4096];
+
+	memset(junk, 0xa5, sizeof(junk));
+	say(junk, sizeof(junk));
+}
+
+static void half_frame(void)
+{
+	say("\1\0\0", 3);
+}
+
+static void read_nothing(void)
+{
+	say_frame(WIRE_READ, 0, 0);
+}
+
+static void read_too_much(void)
+{
+	say_frame(WIRE_READ, WIRE_MAX_READ + 1, 0);
+}
+
+static void read_beyond(void)
+{
+	say_frame(WIRE_READ, 16, UINT64_MAX - 8);
+}
+
+static void long_report(void)
+{
+	say_frame(WIRE_RESULT, UINT32_MAX, 0);
+}
+
+static void bad_report(void)
+{
+	say_frame(WIRE_RESULT, 5, 0);
+	say("{\"a\"}", 5);
+}
+
+static void mad_report(void)
+{
+	static const char text[] =
+		"{\"metrics_version\":1,\"file_size_kb\":1,\"width\":-7}";
+
+	say_frame(WIRE_RESULT, sizeof(text) - 1, 0);
+	say(text, sizeof(text) - 1);
+}
+
+static void text_report(void)
+{
+	static const char text[] = "{\"metrics_version\":1,\"file_size_kb\":1,"
+				   "\"characters\":1,\"words\":1}";
+
+	say_frame(WIRE_RESULT, sizeof(text) - 1, 0);
+	say(text, sizeof(text) - 1);
+}
+
+static void output(void)
+{
+	say_frame(WIRE_OUTPUT, 4, 0);
+	say("abcd", 4);
+}
+
+static void long_output(void)
+{
+	say_frame(WIRE_OUTPUT, WIRE_MAX_OUTPUT + 1, 0);
+}
+
+static void long_failure(void)
+{
+	say_frame(WIRE_FAILED, WIRE_MAX_SENTENCE + 1, EPROTO);
+}
+
+static void odd_failure(void)
+{
+	say_frame(WIRE_FAILED, 0, EDQUOT);
+}
+
+static void rude_failure(void)
+{
+	say_failed("a\nb\x1b[31m\xff");
+}
+
+static const char *check_surroundings(void)
+{
+	extern char **environ;
+
+	for (int fd = 1; fd < 4096; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			return "a descriptor was inherited";
+	if (environ[0])
+		return "the environment is not empty";
+	return NULL;
+}
+
+static const char *check_limits(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_CORE, &l) == 0 || errno != EPERM)
+		return "getrlimit is allowed";
+	if (prctl(PR_GET_DUMPABLE) >= 0)
+		return "prctl is allowed";
+	return NULL;
+}
+
+static long refused_call(int i)
+{
+	char *none[] = {NULL};
+
+	switch (i) {
+	case 0:
+		return open("/etc/passwd", O_RDONLY);
+	case 1:
+		return open("/dev/null", O_WRONLY);
+	case 2:
+		return socket(AF_INET, SOCK_STREAM, 0);
+	case 3:
+		return socket(AF_UNIX, SOCK_STREAM, 0);
+	case 4:
+		return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	case 5:
+		return execve("/bin/true", none, none);
+	case 6:
+		return dup(WIRE_FD);
+	case 7:
+		return kill(getppid(), 0);
+	case 8:
+		return mmap(NULL, 4096, PROT_READ | PROT_EXEC,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
+			       ? -1
+			       : 0;
+	case 9:
+		return syscall(SYS_ptrace, 0, 0, 0, 0);
+	case 10:
+		return syscall(SYS_tgkill, 1, 1, 0);
+	default:
+		return fork();
+	}
+}
+
+static void confined(void)
+{
+	const char *fault = check_surroundings();
+	static char text[64];
+
+	if (!fault && confine(NULL) < 0)
+		fault = "confine() failed";
+	for (int i = 0; i <= 11 && !fault; i++) {
+		errno = 0;
+		if (refused_call(i) >= 0 || errno != EPERM) {
+			snprintf(text, sizeof(text), "call %d: errno %d", i, errno);
+			fault = text;
+		}
+	}
+	if (!fault)
+		fault = check_limits();
+	say_failed(fault ? fault : "all refused");
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} rogues[] = {
+	{"crash", crash},
+	{"quit", quit},
+	{"hang", hang},
+	{"hang_closed", hang_closed},
+	{"deaf", deaf},
+	{"garbage", garbage},
+	{"half_frame", half_frame},
+	{"read_nothing", read_nothing},
+	{"read_too_much", read_too_much},
+	{"read_beyond", read_beyond},
+	{"long_report", long_report},
+	{"bad_report", bad_report},
+	{"mad_report", mad_report},
+	{"text_report", text_report},
+	{"output", output},
+	{"long_output", long_output},
+	{"long_failure", long_failure},
+	{"odd_failure", odd_failure},
+	{"rude_failure", rude_failure},
+	{"confined", confined},
+};
+
+int rogue_main(int argc, char **argv)
+{
+	const char *name = argc ? strrchr(argv[0], '/') : NULL;
+
+	for (size_t i = 0; name && i < ARRAY_SIZE(rogues); i++)
+		if (!strcmp(name + 1, rogues[i].name)) {
+			rogues[i].run();
+			return 0;
+		}
+	return -1;
+}
