@@ -176,7 +176,7 @@ static int redraw(struct fetch *f, struct err *err)
 		const struct item *it = &f->item[i];
 
 		if (it->state == ITEM_RUNNING)
-			f->row[n++] = (struct progress_row){.label = it->given,
+			f->row[n++] = (struct progress_row){.label = it->tree,
 				.permille = it->permille,
 				.seconds = (now - it->since_ms) / 1000,
 				.note = it->note};

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -69,8 +71,22 @@ static void on_ready(void *user)
 {
 	struct serving *s = user;
 
-	log_info("mounted; mountpoint=%s", s->mountpoint);
 	daemon_ready(&s->daemon);
+	log_info("mounted; mountpoint=%s", s->mountpoint);
+}
+
+/* The engine's threads start before promptfs_serve does and must not be the ones that
+ * die of these; the mount waits for them. Not before the lock is ours: until then
+ * Ctrl-C ends. */
+static void leave_signals_to_mount(void)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaddset(&set, signals[i]);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 /* In the process that will serve. */
@@ -83,6 +99,7 @@ static int serve(struct config *c, const char *mountpoint, bool debug,
 
 	if (r < 0)
 		return r;
+	leave_signals_to_mount();
 	r = store_lock_describe(lock, mountpoint, err);
 	if (r == 0)
 		r = promptfs_open(&fs, c, err);

@@ -307,13 +307,44 @@ static int command_pin(const struct control_call *call, struct err *err)
 	return emit(call, control_answer(call->id, true));
 }
 
+/* "prompts/<64 hex>/rest" with the prompt as it is listed; else as it is. -ENOMEM. */
+static int readable_path(struct promptfs *fs, const char *path, struct buf *ret)
+{
+	const char *hex = strchr(path, '/');
+	struct prompt *prompt = NULL;
+	scoped_free char *text = NULL;
+	char hex16[17];
+	size_t len;
+	int r;
+
+	if (!hex || strspn(hex + 1, "0123456789abcdef") != DIGEST_HEX - 1)
+		return buf_adds(ret, path);
+	memcpy(hex16, hex + 1, 16);
+	hex16[16] = '\0';
+	if (cache_prompt_by_hash(fs->cache, hex16, &text, &len) < 0 ||
+		prompt_from_text(text, len, &prompt) < 0)
+		return buf_adds(ret, path);
+	r = buf_addf(ret, "/%.*s/", (int)(hex - path), path);
+	if (r == 0)
+		r = prompt_spelling(prompt, ret);
+	if (r == 0)
+		r = buf_adds(ret, hex + DIGEST_HEX);
+	prompt_unref(prompt);
+	return r;
+}
+
 static int pruned(void *user, const struct record *rec)
 {
 	const struct control_call *call = user;
+	scoped(buf_finish) struct buf path = {0};
 	cJSON *o = control_answer(call->id, false);
 
+	if (o && rec->path && readable_path(call->fs, rec->path, &path) < 0) {
+		cJSON_Delete(o);
+		return -ENOMEM;
+	}
 	if (o) {
-		cJSON_AddStringToObject(o, "file", rec->path ? rec->path : "");
+		cJSON_AddStringToObject(o, "file", path.data ? path.data : "");
 		json_add_int(o, "bytes", (int64_t)(rec->size + rec->orig_size));
 		json_add_int(o, "created_ms", rec->created_ms);
 	}
