@@ -52,6 +52,32 @@ static int find(struct promptfs *fs, struct node *n, struct input_brief *ret)
 
 /* ---- scratch ---- */
 
+static int scratch_new(struct promptfs *fs, struct scratch **ret)
+{
+	struct scratch *s = new0(struct scratch);
+
+	if (!s)
+		return -ENOMEM;
+	s->fd = open(fs->config->state, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (s->fd < 0) {
+		free(s);
+		return -errno;
+	}
+	s->users = 1;
+	pthread_mutex_init(&s->mutex, NULL);
+	*ret = s;
+	return 0;
+}
+
+static void scratch_free(struct scratch *s)
+{
+	if (!s)
+		return;
+	fd_close(&s->fd);
+	pthread_mutex_destroy(&s->mutex);
+	free(s);
+}
+
 static struct scratch *scratch_get(struct promptfs *fs, struct node *n)
 {
 	pthread_mutex_lock(nodes_mutex(fs->nodes));
@@ -69,39 +95,20 @@ static void scratch_put(struct promptfs *fs, struct node *n, struct scratch *s)
 	if (last)
 		n->scratch = NULL;
 	pthread_mutex_unlock(nodes_mutex(fs->nodes));
-	if (!last)
-		return;
-	fd_close(&s->fd);
-	pthread_mutex_destroy(&s->mutex);
-	free(s);
-}
-
-static struct scratch *scratch_new(struct promptfs *fs)
-{
-	struct scratch *s = new0(struct scratch);
-
-	if (!s)
-		return NULL;
-	s->users = 1;
-	pthread_mutex_init(&s->mutex, NULL);
-	s->fd = open(fs->config->state, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (s->fd < 0) {
-		pthread_mutex_destroy(&s->mutex);
-		free(s);
-		return NULL;
-	}
-	return s;
+	if (last)
+		scratch_free(s);
 }
 
 /* Joins the node's scratch or makes it. */
 static int scratch_join(struct promptfs *fs, struct node *n, struct scratch **ret)
 {
-	struct scratch *s = scratch_get(fs, n), *mine;
+	struct scratch *s = scratch_get(fs, n), *mine = NULL;
+	int r;
 
 	if (!s) {
-		mine = scratch_new(fs);
-		if (!mine)
-			return errno ? -errno : -ENOMEM;
+		r = scratch_new(fs, &mine);
+		if (r < 0)
+			return r;
 		pthread_mutex_lock(nodes_mutex(fs->nodes));
 		s = n->scratch;
 		if (s)
@@ -109,11 +116,7 @@ static int scratch_join(struct promptfs *fs, struct node *n, struct scratch **re
 		else
 			s = n->scratch = steal_ptr(mine);
 		pthread_mutex_unlock(nodes_mutex(fs->nodes));
-		if (mine) {
-			fd_close(&mine->fd);
-			pthread_mutex_destroy(&mine->mutex);
-			free(mine);
-		}
+		scratch_free(mine);
 	}
 	*ret = s;
 	return 0;
@@ -229,7 +232,7 @@ int input_create(struct promptfs *fs, const char *name)
 
 static int start_scratch(struct input_handle *h, bool truncate)
 {
-	struct scratch *s;
+	struct scratch *s = NULL;
 	int r = scratch_join(h->fs, h->node, &s);
 
 	if (r < 0)

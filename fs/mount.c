@@ -84,7 +84,7 @@ static int start_engine(struct promptfs *fs, struct err *err)
 	return engine_start(&ec, &fs->engine, err);
 }
 
-int promptfs_open(struct promptfs *fs, struct config *config, struct err *err)
+static int open_all(struct promptfs *fs, struct config *config, struct err *err)
 {
 	struct cache_config cc = {
 		.dir = config->state, .reserve_bytes = UINT64_C(64) << 20};
@@ -111,6 +111,20 @@ int promptfs_open(struct promptfs *fs, struct config *config, struct err *err)
 		.prompt_by_hash = prompt_by_hash,
 		.prompt_by_input = prompt_by_input};
 	return 0;
+}
+
+int promptfs_open(struct promptfs *fs, struct config *config, struct err *err)
+{
+	sigset_t all, before;
+	int r;
+
+	/* The threads made here inherit the mask: signals are for the main thread, and in
+	 * a mount for signal_main. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = open_all(fs, config, err);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r;
 }
 
 void promptfs_close(struct promptfs *fs)

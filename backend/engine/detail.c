@@ -5,6 +5,7 @@
 
 #include "cache/base/clk.h"
 #include "cache/base/json.h"
+#include "cache/base/mem.h"
 
 static bool add_str(cJSON *o, const char *name, const char *s)
 {

@@ -104,6 +104,13 @@ static void keep(struct measuring *m, const struct request_place *place,
 		log_warn("cannot keep the quality of a file: %s", err.why);
 }
 
+/* Another try would end the same way; anything else may be measured later. */
+static bool is_about_the_bytes(int r)
+{
+	return r == -EPROTO || r == -EIO || r == -ETIMEDOUT || r == -EILSEQ ||
+		r == -EFBIG || r == -EBADMSG;
+}
+
 static void measure_work(struct pool_item *i)
 {
 	struct measuring *m = container_of(i, struct measuring, item);
@@ -119,7 +126,7 @@ static void measure_work(struct pool_item *i)
 		r = measure_bytes(m, &rec, &q, &err);
 		if (r < 0 && r != -ECANCELED)
 			log_warn("a file could not be measured: %s", err.why);
-		if (r != -ECANCELED && r != -ENOMEM)
+		if (r == 0 || is_about_the_bytes(r))
 			keep(m, &place, &rec, r == 0 ? &q : NULL, &err);
 	}
 	record_finish(&rec);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "backend/model/models.h"
-#include "backend/model/row.h"
+#include "backend/model/model_row.h"
 #include "cache/base/json.h"
 #include "cache/base/mem.h"
 #include "cache/base/str.h"

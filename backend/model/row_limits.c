@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "backend/model/row.h"
+#include "backend/model/model_row.h"
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
 

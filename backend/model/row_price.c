@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "backend/model/row.h"
+#include "backend/model/model_row.h"
 
 #define DOLLARS_MAX 10000.0
 

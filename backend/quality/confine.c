@@ -24,7 +24,7 @@
 #endif
 
 static const char *const allowed[] = {
-	/* the socket */
+	/* the pipes */
 	"read", "write", "close",
 	/* memory */
 	"brk", "munmap", "mremap", "madvise",
@@ -58,7 +58,7 @@ static int set_limits(struct err *err)
 	} limits[] = {
 		{RLIMIT_CORE, 0},
 		{RLIMIT_FSIZE, 0},
-		{RLIMIT_NOFILE, 0}, /* for new ones; the socket stays */
+		{RLIMIT_NOFILE, 0}, /* for new ones; the pipes stay */
 		{RLIMIT_NPROC, 0},
 		{RLIMIT_CPU, CONFINE_CPU_S},
 		{RLIMIT_AS, CONFINE_MEMORY},

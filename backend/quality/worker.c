@@ -3,12 +3,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "backend/quality/report.h"
@@ -17,7 +18,9 @@
 #include "cache/base/mem.h"
 
 #define STOP_POLL_MS 50
-/* For a process whose socket is closed to be gone as well. */
+/* Wanted, so that a megabyte needs few switches between the processes. */
+#define PIPE_BYTES (1 << 20)
+/* For a process whose pipe is closed to be gone as well. */
 #define EXIT_GRACE_MS 1000
 
 struct worker {
@@ -29,9 +32,9 @@ struct worker {
 	void *user;
 	struct err *err;
 
-	pid_t pid; /* 0: none */
-	int fd;
-	bool is_gone; /* it closed its end */
+	pid_t pid;    /* 0: none */
+	int to, from; /* our ends of the pipes, not blocking */
+	bool is_gone; /* it closed its ends */
 	uint64_t output;
 	uint8_t *chunk; /* WIRE_MAX_READ bytes */
 };
@@ -41,9 +44,9 @@ static int misbehaved(struct worker *w, const char *how)
 	return err_set(w->err, EIO, "the decoder misbehaved: %s", how);
 }
 
-static int wait_for(struct worker *w, short events)
+static int wait_for(struct worker *w, int fd, short events)
 {
-	struct pollfd p = {.fd = w->fd, .events = events};
+	struct pollfd p = {.fd = fd, .events = events};
 
 	for (;;) {
 		int64_t left = w->deadline_ms - clk_mono_ms();
@@ -62,7 +65,7 @@ static int wait_for(struct worker *w, short events)
 	}
 }
 
-/* What send() and recv() may say without the connection being over. */
+/* What write() and read() may say without the pipe being closed. */
 static bool may_retry(void)
 {
 	return errno == EAGAIN || errno == EINTR;
@@ -74,12 +77,12 @@ static int send_all(struct worker *w, const void *data, size_t len)
 	const uint8_t *p = data;
 
 	while (len) {
-		int r = wait_for(w, POLLOUT);
+		int r = wait_for(w, w->to, POLLOUT);
 		ssize_t n;
 
 		if (r < 0)
 			return r;
-		n = send(w->fd, p, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = write(w->to, p, len);
 		if (n < 0 && may_retry())
 			continue;
 		if (n < 0) {
@@ -97,12 +100,12 @@ static int recv_all(struct worker *w, void *data, size_t len)
 	uint8_t *p = data;
 
 	while (len) {
-		int r = wait_for(w, POLLIN);
+		int r = wait_for(w, w->from, POLLIN);
 		ssize_t n;
 
 		if (r < 0)
 			return r;
-		n = recv(w->fd, p, len, MSG_DONTWAIT);
+		n = read(w->from, p, len);
 		if (n < 0 && may_retry())
 			continue;
 		if (n <= 0) {
@@ -135,15 +138,35 @@ static int set_attributes(posix_spawnattr_t *attr)
 	return r;
 }
 
-static int spawn_with(const char *exe, int fd, posix_spawn_file_actions_t *actions,
-	posix_spawnattr_t *attr, pid_t *pid)
+/* Both ends above the standard descriptors, which the child's dup2() overwrites; `ours`
+ * is made not to block. */
+static int make_pipe(int ends[2], int ours)
+{
+	int low[2];
+
+	if (pipe2(low, O_CLOEXEC) < 0)
+		return -errno;
+	for (int i = 0; i < 2; i++) {
+		ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, WIRE_FDS);
+		close(low[i]);
+	}
+	if (ends[0] < 0 || ends[1] < 0)
+		return -EMFILE;
+	fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES);
+	return fcntl(ends[ours], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static int spawn_with(const char *exe, int in, int out,
+	posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, pid_t *pid)
 {
 	char word[] = WIRE_WORD, *environment[] = {NULL};
 	char *arguments[] = {(char *)(uintptr_t)exe, word, NULL};
-	int r = posix_spawn_file_actions_adddup2(actions, fd, WIRE_FD);
+	int r = posix_spawn_file_actions_adddup2(actions, in, WIRE_IN);
 
 	if (r == 0)
-		r = posix_spawn_file_actions_addclosefrom_np(actions, WIRE_FD + 1);
+		r = posix_spawn_file_actions_adddup2(actions, out, WIRE_OUT);
+	if (r == 0)
+		r = posix_spawn_file_actions_addclosefrom_np(actions, WIRE_FDS);
 	if (r == 0)
 		r = set_attributes(attr);
 	if (r == 0)
@@ -151,30 +174,40 @@ static int spawn_with(const char *exe, int fd, posix_spawn_file_actions_t *actio
 	return r;
 }
 
-static int start(struct worker *w, const char *exe)
+static int spawn(const char *exe, int in, int out, pid_t *ret)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	int ends[2], r;
+	pid_t pid;
+	int r = posix_spawn_file_actions_init(&actions);
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return err_errno(w->err, errno, "cannot make a socket for the decoder");
-	w->fd = ends[0];
-	r = posix_spawn_file_actions_init(&actions);
+	if (r != 0)
+		return -r;
+	r = posix_spawnattr_init(&attr);
 	if (r == 0) {
-		r = posix_spawnattr_init(&attr);
-		if (r == 0) {
-			r = spawn_with(exe, ends[1], &actions, &attr, &w->pid);
-			posix_spawnattr_destroy(&attr);
-		}
-		posix_spawn_file_actions_destroy(&actions);
+		r = spawn_with(exe, in, out, &actions, &attr, &pid);
+		posix_spawnattr_destroy(&attr);
 	}
-	close(ends[1]);
-	if (r != 0) {
-		w->pid = 0;
-		return err_errno(w->err, r, "cannot start the decoder");
-	}
-	return 0;
+	posix_spawn_file_actions_destroy(&actions);
+	if (r == 0)
+		*ret = pid;
+	return -r;
+}
+
+static int start(struct worker *w, const char *exe)
+{
+	int there[2] = {-1, -1}, back[2] = {-1, -1};
+	int r = make_pipe(there, 1);
+
+	if (r == 0)
+		r = make_pipe(back, 0);
+	if (r == 0)
+		r = spawn(exe, there[0], back[1], &w->pid);
+	fd_close(&there[0]);
+	fd_close(&back[1]);
+	w->to = there[1];
+	w->from = back[0];
+	return r < 0 ? err_errno(w->err, -r, "cannot start the decoder") : 0;
 }
 
 /* Says how a process ended that closed its end before the result. */
@@ -212,7 +245,8 @@ static int finish(struct worker *w, int r)
 		if (w->is_gone)
 			r = tell_end(w, got < 0 ? 0 : status);
 	}
-	fd_close(&w->fd);
+	fd_close(&w->to);
+	fd_close(&w->from);
 	free(w->chunk);
 	return r;
 }
@@ -319,23 +353,54 @@ static int converse(
 	return r;
 }
 
+/* A write to a process that crashed must not end this one: SIGPIPE is held back in this
+ * thread, and one that we caused is taken away before it can be delivered. */
+struct pipe_guard {
+	sigset_t old, broken;
+	bool was_pending;
+};
+
+static void guard_begin(struct pipe_guard *g)
+{
+	sigset_t pending;
+
+	sigemptyset(&g->broken);
+	sigaddset(&g->broken, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &g->broken, &g->old);
+	sigpending(&pending);
+	g->was_pending = sigismember(&pending, SIGPIPE);
+}
+
+static void guard_end(struct pipe_guard *g)
+{
+	const struct timespec now = {0};
+
+	if (!g->was_pending)
+		sigtimedwait(&g->broken, NULL, &now);
+	pthread_sigmask(SIG_SETMASK, &g->old, NULL);
+}
+
 static int run(struct worker *w, const char *exe, const struct wire_request *request,
 	struct quality *ret)
 {
+	struct pipe_guard guard;
 	int r;
 
 	assert(w->timeout_ms > 0);
 	if (w->src->type == MEDIA_TEXT)
 		return err_set(w->err, EINVAL, "a text needs no decoder");
-	w->fd = -1;
+	w->to = w->from = -1;
 	w->deadline_ms = clk_mono_ms() + w->timeout_ms;
 	w->chunk = new_array(uint8_t, WIRE_MAX_READ);
 	if (!w->chunk)
 		return err_oom(w->err);
+	guard_begin(&guard);
 	r = start(w, exe);
 	if (r == 0)
 		r = converse(w, request, ret);
-	return finish(w, r);
+	r = finish(w, r);
+	guard_end(&guard);
+	return r;
 }
 
 int quality_measure(const char *exe, const struct quality_source *src, int timeout_ms,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* Has foreign bytes decoded by a fresh process that can do nothing else: this program
- * spawned anew with an empty environment, one socket as its only descriptor, resource
+ * spawned anew with an empty environment, two pipes as its only descriptors, resource
  * limits and a system call filter (confine.h; the protocol is in worker_wire.h).
  *
  * Calls block until the process is gone: make them from a pool thread, as many at once

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backend/media/decode_picture.h"
@@ -26,7 +26,7 @@ static int write_all(const void *data, size_t len)
 	const uint8_t *p = data;
 
 	while (len) {
-		ssize_t n = write(WIRE_FD, p, len);
+		ssize_t n = write(WIRE_OUT, p, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -43,7 +43,7 @@ static int read_all(void *data, size_t len)
 	uint8_t *p = data;
 
 	while (len) {
-		ssize_t n = read(WIRE_FD, p, len);
+		ssize_t n = read(WIRE_IN, p, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -263,12 +263,12 @@ static int serve(void)
 
 int worker_child_main(int argc, char **argv)
 {
-	socklen_t len = sizeof(int);
-	int type;
+	struct stat in, out;
 
 	if (argc != 2 || strcmp(argv[1], WIRE_WORD) != 0)
 		return -1;
-	if (getsockopt(WIRE_FD, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
+	if (fstat(WIRE_IN, &in) < 0 || fstat(WIRE_OUT, &out) < 0 ||
+		!S_ISFIFO(in.st_mode) || !S_ISFIFO(out.st_mode))
 		return EXIT_USAGE;
 	prctl(PR_SET_NAME, "media-worker");
 	decode_video_hush();

@@ -2,8 +2,8 @@
 #pragma once
 /* The language between worker.c and worker_child.c, version 1.
  *
- * One stream socket, the child's descriptor 0 and only one. Both ends are the same
- * program, so numbers are in the machine's own order.
+ * Two pipes, the child's only descriptors: 0 from the parent, 1 to it. Both ends are
+ *the same program, so numbers are in the machine's own order.
  *
  *	parent -> child   struct wire_request                    once
  *	child -> parent   struct wire_frame, then by its kind    until RESULT or FAILED
@@ -18,7 +18,9 @@
 
 #define WIRE_VERSION UINT32_C(0x50464d01) /* "PFM" 1 */
 #define WIRE_WORD "--media-worker"        /* the only argument of the child */
-#define WIRE_FD 0
+#define WIRE_IN 0
+#define WIRE_OUT 1
+#define WIRE_FDS 2 /* the first descriptor that the child does not have */
 #define WIRE_MAX_READ (UINT32_C(1) << 20)
 #define WIRE_MAX_OUTPUT (UINT32_C(1) << 20) /* bytes of one frame */
 #define WIRE_MAX_OUTPUT_SUM (UINT64_C(512) << 20)

@@ -267,10 +267,12 @@ static void refuses_rows(void)
 
 static void refuses_files(void)
 {
+#define CHAT                                                                           \
+	"\"kind\":\"text\",\"protocol\":\"openai-chat\",\"wire\":{\"openai\":\"m\"},"  \
+	"\"price\":0"
 	static const char *const texts[] = {"", "[]", "{}", "{\"models\":[]}",
 		"{\"models\":", "{\"models\":{},\"more\":1}", "{\"models\":{}} x",
-		"{\"models\":{\"best\":{\"kind\":\"text\",\"protocol\":\"openai-chat\","
-		"\"wire\":{\"openai\":\"m\"},\"price\":0}}}"};
+		"{\"models\":{\"best\":{" CHAT "}}}"};
 	struct catalogue *c = built_in();
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {

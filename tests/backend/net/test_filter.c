@@ -22,7 +22,8 @@ static int on_begin(void *user, uint32_t index, struct err *err)
 	return 0;
 }
 
-static int on_data(void *user, uint32_t index, const void *data, size_t len, struct err *err)
+static int on_data(
+	void *user, uint32_t index, const void *data, size_t len, struct err *err)
 {
 	struct sink *s = user;
 
@@ -67,18 +68,20 @@ static int run(struct sink *s, const char *text, size_t step, char **json)
 
 static void replaces_media_in_any_pieces(void)
 {
-	const char *text = "{\"predictions\":[{\"bytesBase64Encoded\":\"aGVsbG8gd29ybGQ=\","
-			   "\"mimeType\":\"image/png\"},{\"mimeType\":\"x\","
-			   "\"bytesBase64Encoded\" : \"Zm9v\"}],\"data\":12}";
+	const char *text =
+		"{\"predictions\":[{\"bytesBase64Encoded\":\"aGVsbG8gd29ybGQ=\","
+		"\"mimeType\":\"image/png\"},{\"mimeType\":\"x\","
+		"\"bytesBase64Encoded\" : \"Zm9v\"}],\"data\":12}";
 
 	for (size_t step = 1; step <= strlen(text); step++) {
 		scoped(sink_finish) struct sink s = {0};
 		scoped_free char *json = NULL;
 
 		CHECK_INT(run(&s, text, step, &json), 0);
-		CHECK_STR(json, "{\"predictions\":[{\"bytesBase64Encoded\":\"@media:0\","
-				"\"mimeType\":\"image/png\"},{\"mimeType\":\"x\","
-				"\"bytesBase64Encoded\" : \"@media:1\"}],\"data\":12}");
+		CHECK_STR(json,
+			"{\"predictions\":[{\"bytesBase64Encoded\":\"@media:0\","
+			"\"mimeType\":\"image/png\"},{\"mimeType\":\"x\","
+			"\"bytesBase64Encoded\" : \"@media:1\"}],\"data\":12}");
 		CHECK_STR(s.bytes[0].data, "hello world");
 		CHECK_STR(s.bytes[1].data, "foo");
 		CHECK(s.valid[0] && s.valid[1] && s.ended == 2);
@@ -87,10 +90,11 @@ static void replaces_media_in_any_pieces(void)
 
 static void only_values_of_media_keys(void)
 {
-	static const char *const texts[] = {
-			"{\"text\":\"Zm9v\"}", "[\"data\",\"Zm9v\"]", "{\"a\":\"data\",\"b\":\"Zm9v\"}",
-			"{\"data\":{\"x\":\"Zm9v\"}}", "{\"data\":[\"Zm9v\"]}", "{\"dat\\u0061\":\"Zm9v\"}",
-			"{\"a\\\"data\":\"Zm9v\"}", "{\"mydata\":\"Zm9v\"}"};
+	static const char *const texts[] = {"{\"text\":\"Zm9v\"}",
+		"[\"data\",\"Zm9v\"]", "{\"a\":\"data\",\"b\":\"Zm9v\"}",
+		"{\"data\":{\"x\":\"Zm9v\"}}", "{\"data\":[\"Zm9v\"]}",
+		"{\"dat\\u0061\":\"Zm9v\"}", "{\"a\\\"data\":\"Zm9v\"}",
+		"{\"mydata\":\"Zm9v\"}"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		scoped(sink_finish) struct sink s = {0};
@@ -108,12 +112,23 @@ static void alphabets_and_padding(void)
 		const char *in, *out;
 		bool valid;
 	} cases[] = {
-			{"", NULL, true}, {"Zg==", "f", true}, {"Zg", "f", true},
-			{"Zm8=", "fo", true}, {"Zm8", "fo", true}, {"Zm9v", "foo", true},
-			{"Zm\\n9v", "foo", true}, {"Z m9v", "foo", true}, {"Pz8\\/", "???", true},
-			{"Pz8/", "???", true}, {"Pz8_", "???", true}, {"fn5-", "~~~", true},
-			{"fn5+", "~~~", true}, {"Zm9vY", "foo", false}, {"Zm9v!", "foo", false},
-			{"Zg==Zg==", "f", false}, {"Z\\u0067==", NULL, false},
+		{"", NULL, true},
+		{"Zg==", "f", true},
+		{"Zg", "f", true},
+		{"Zm8=", "fo", true},
+		{"Zm8", "fo", true},
+		{"Zm9v", "foo", true},
+		{"Zm\\n9v", "foo", true},
+		{"Z m9v", "foo", true},
+		{"Pz8\\/", "???", true},
+		{"Pz8/", "???", true},
+		{"Pz8_", "???", true},
+		{"fn5-", "~~~", true},
+		{"fn5+", "~~~", true},
+		{"Zm9vY", "foo", false},
+		{"Zm9v!", "foo", false},
+		{"Zg==Zg==", "f", false},
+		{"Z\\u0067==", NULL, false},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -133,7 +148,7 @@ static void alphabets_and_padding(void)
 static void large_media_is_exact(void)
 {
 	static const char digits[] =
-			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	scoped(sink_finish) struct sink s = {0};
 	struct filter *f = filter_new(&ops, &s);
 	scoped_free char *block = malloc(1 << 20);
@@ -153,7 +168,7 @@ static void large_media_is_exact(void)
 		for (size_t k = 0; k < 4; k++)
 			v = v << 6 | (uint32_t)((4 * i + k) * 7 % 64);
 		wrong += b[0] != (uint8_t)(v >> 16) || b[1] != (uint8_t)(v >> 8) ||
-				b[2] != (uint8_t)v;
+			 b[2] != (uint8_t)v;
 	}
 	CHECK_INT((int64_t)wrong, 0);
 	CHECK(s.valid[0]);
@@ -212,6 +227,6 @@ static void reads_references(void)
 }
 
 TAP_MAIN(TAP_CASE(replaces_media_in_any_pieces), TAP_CASE(only_values_of_media_keys),
-		TAP_CASE(alphabets_and_padding), TAP_CASE(large_media_is_exact),
-		TAP_CASE(limits_hold), TAP_CASE(truncated_is_an_error),
-		TAP_CASE(sink_failure_passes_through), TAP_CASE(reads_references))
+	TAP_CASE(alphabets_and_padding), TAP_CASE(large_media_is_exact),
+	TAP_CASE(limits_hold), TAP_CASE(truncated_is_an_error),
+	TAP_CASE(sink_failure_passes_through), TAP_CASE(reads_references))

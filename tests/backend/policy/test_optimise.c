@@ -2,7 +2,7 @@
 #include "backend/policy/optimise.h"
 
 #include "cache/base/mem.h"
-#include "tests/backend/policy/support.h"
+#include "tests/backend/policy/make_request.h"
 
 static void prompts(void)
 {

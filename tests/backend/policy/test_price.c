@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "cache/base/mem.h"
-#include "tests/backend/policy/support.h"
+#include "tests/backend/policy/make_request.h"
 
 #define TODAY "2026-11-23"
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "cache/base/mem.h"
-#include "tests/backend/policy/support.h"
+#include "tests/backend/policy/make_request.h"
 
 static int check(const char *list, const char *text, struct err *err)
 {

@@ -5,7 +5,7 @@
 
 #include "backend/policy/limits.h"
 #include "cache/base/mem.h"
-#include "tests/backend/policy/support.h"
+#include "tests/backend/policy/make_request.h"
 
 static struct catalogue *cat;
 

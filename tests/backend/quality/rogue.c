@@ -20,7 +20,7 @@
 
 static void say(const void *data, size_t len)
 {
-	if (write(WIRE_FD, data, len) != (ssize_t)len)
+	if (write(WIRE_OUT, data, len) != (ssize_t)len)
 		_exit(9);
 }
 
@@ -57,7 +57,8 @@ static void hang(void)
 
 static void hang_closed(void)
 {
-	close(WIRE_FD);
+	close(WIRE_IN);
+	close(WIRE_OUT);
 	hang();
 }
 
@@ -88,6 +89,14 @@ static void read_nothing(void)
 static void read_too_much(void)
 {
 	say_frame(WIRE_READ, WIRE_MAX_READ + 1, 0);
+}
+
+/* The answer meets a pipe that nobody reads: SIGPIPE, if nothing is done about it. */
+static void ask_and_leave(void)
+{
+	close(WIRE_IN);
+	say_frame(WIRE_READ, 100, 0);
+	_exit(3);
 }
 
 static void read_beyond(void)
@@ -154,7 +163,7 @@ static const char *check_surroundings(void)
 {
 	extern char **environ;
 
-	for (int fd = 1; fd < 4096; fd++)
+	for (int fd = WIRE_FDS; fd < 4096; fd++)
 		if (fcntl(fd, F_GETFD) >= 0)
 			return "a descriptor was inherited";
 	if (environ[0])
@@ -191,7 +200,7 @@ static long refused_call(int i)
 	case 5:
 		return execve("/bin/true", none, none);
 	case 6:
-		return dup(WIRE_FD);
+		return dup(WIRE_IN);
 	case 7:
 		return kill(getppid(), 0);
 	case 8:
@@ -240,6 +249,7 @@ static const struct {
 	{"half_frame", half_frame},
 	{"read_nothing", read_nothing},
 	{"read_too_much", read_too_much},
+	{"ask_and_leave", ask_and_leave},
 	{"read_beyond", read_beyond},
 	{"long_report", long_report},
 	{"bad_report", bad_report},

@@ -5,9 +5,8 @@
  * Members of a row: title note kind protocol quality aliases wire location prompt
  * input_tokens options pixels seconds price refusal reserve rpm retired successors
  * fallback source as_of. The user guide of the format is the README. */
-#include <cjson/cJSON.h>
-
 #include "backend/model/catalogue.h"
+#include "cache/base/json.h"
 
 struct row_parser {
 	const char *origin; /* the file, for sentences */

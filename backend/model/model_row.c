@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "backend/model/row.h"
+#include "backend/model/model_row.h"
 
 #include <errno.h>
 #include <math.h>
