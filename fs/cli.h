@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* The sub-commands, and what they share. A command reaches the store through the control
- * socket of the process that holds it; where nobody does, it takes the lock, opens the
- * store itself and serves that socket for as long as it runs. One thread. */
+/* The sub-commands, and what they share. A command reaches the store through the
+ * control socket of the process that holds it; where nobody does, it takes the lock,
+ * opens the store itself and serves that socket for as long as it runs. One thread. */
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -55,15 +55,15 @@ void session_close(struct session *s);
 /* A request with the next id (s->last_id). NULL: out of memory. */
 cJSON *session_request(struct session *s, const char *command);
 typedef void (*session_answer_fn)(void *user, const cJSON *answer);
-/* Sends `request` (taken over) and waits for its last answer, *ret (may be NULL); earlier
- * ones go to `fn`. An answer that is a failure becomes the return value. */
+/* Sends `request` (taken over) and waits for its last answer, *ret (may be NULL);
+ * earlier ones go to `fn`. An answer that is a failure becomes the return value. */
 int session_call(struct session *s, cJSON *request, session_answer_fn fn, void *user,
 	cJSON **ret, struct err *err);
 /* 0, or the failure that an answer tells. */
 int session_answer_error(const cJSON *answer, struct err *err);
 
-/* The one mount there is, if none is named. -ENOENT: none; -EINVAL: several. Owned by the
- * caller. */
+/* The one mount there is, if none is named. -ENOENT: none; -EINVAL: several. Owned by
+ * the caller. */
 int cli_only_mount(char **ret, struct err *err);
 /* The mount point that a user wrote, as mountinfo has it. -ENOENT: not a promptfs. */
 int cli_mount_of(const char *given, char **ret, struct err *err);

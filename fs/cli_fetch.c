@@ -16,16 +16,21 @@
 #define REDRAW_MS 250
 
 static const char help[] =
-	"usage: promptfs fetch [-j N] [--no-wait] [--order=value] [-o OPT[,OPT...]] PATH... | -\n"
-	"Generates many files, with a bar for each on a terminal. What exists already costs\n"
+	"usage: promptfs fetch [-j N] [--no-wait] [--order=value] [-o OPT[,OPT...]] "
+	"PATH... | -\n"
+	"Generates many files, with a bar for each on a terminal. What exists already "
+	"costs\n"
 	"nothing. Goes after what programs open; interrupting it loses nothing.\n"
 	"\n"
-	"PATH is a file of a mounted promptfs, or begins with /prompts/ or /videos/ and means\n"
-	"the store that -o state= names. \"-\" reads paths from standard input, one a line.\n"
+	"PATH is a file of a mounted promptfs, or begins with /prompts/ or /videos/ "
+	"and means\n"
+	"the store that -o state= names. \"-\" reads paths from standard input, one a "
+	"line.\n"
 	"\n"
 	"  -j, --jobs=N         ask for so many at once (default 10)\n"
 	"  -n, --no-wait        only hand them to the mount\n"
-	"  -r, --order=ORDER    given (default), or value: most quality per dollar first\n"
+	"  -r, --order=ORDER    given (default), or value: most quality per dollar "
+	"first\n"
 	"  -o, --option=OPT     options as for a mount\n"
 	"  -h, --help           this text\n";
 
@@ -34,9 +39,9 @@ enum item_state { ITEM_TODO, ITEM_RUNNING, ITEM_ENDED };
 struct item {
 	const char *given, *tree;
 	enum item_state state;
-	int64_t id;	  /* of its request */
+	int64_t id;       /* of its request */
 	int64_t since_ms; /* monotonic */
-	double value;	  /* quality per dollar */
+	double value;     /* quality per dollar */
 	int permille;
 	char note[48];
 };
@@ -48,7 +53,7 @@ struct fetch {
 	size_t n, first, next, running, failed; /* all before `first` have ended */
 	size_t jobs;
 	bool no_wait;
-	int64_t jobs_id;     /* of the question on progress under way; 0: none */
+	int64_t jobs_id; /* of the question on progress under way; 0: none */
 	int64_t drawn_ms;
 	struct progress_row *row; /* jobs of them */
 };
@@ -171,7 +176,7 @@ static int redraw(struct fetch *f, struct err *err)
 		const struct item *it = &f->item[i];
 
 		if (it->state == ITEM_RUNNING)
-			f->row[n++] = (struct progress_row){.label = it->given,
+			f->row[n++] = (struct progress_row){.label = it->tree,
 				.permille = it->permille,
 				.seconds = (now - it->since_ms) / 1000,
 				.note = it->note};
@@ -280,8 +285,8 @@ static int take_option(struct fetch_args *a, int c, struct err *err)
 	case 'j':
 		if (str_parse_u64(optarg, JOBS_MAX, &a->jobs) < 0 || !a->jobs)
 			return err_set(err, EINVAL,
-				"--jobs takes a number from 1 to %u, not \"%s\"", JOBS_MAX,
-				optarg);
+				"--jobs takes a number from 1 to %u, not \"%s\"",
+				JOBS_MAX, optarg);
 		return 0;
 	case 'n':
 		a->no_wait = true;
@@ -289,8 +294,8 @@ static int take_option(struct fetch_args *a, int c, struct err *err)
 	case 'r':
 		a->by_value = !strcmp(optarg, "value");
 		if (!a->by_value && strcmp(optarg, "given"))
-			return err_set(err, EINVAL, "--order is given or value, not \"%s\"",
-				optarg);
+			return err_set(err, EINVAL,
+				"--order is given or value, not \"%s\"", optarg);
 		return 0;
 	case 'o':
 		return cli_options_add(&a->o, optarg, err);
@@ -302,9 +307,10 @@ static int take_option(struct fetch_args *a, int c, struct err *err)
 int cli_fetch(int argc, char **argv)
 {
 	static const struct option longs[] = {{"jobs", required_argument, NULL, 'j'},
-		{"no-wait", no_argument, NULL, 'n'}, {"order", required_argument, NULL, 'r'},
-		{"option", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
-		{0}};
+		{"no-wait", no_argument, NULL, 'n'},
+		{"order", required_argument, NULL, 'r'},
+		{"option", required_argument, NULL, 'o'},
+		{"help", no_argument, NULL, 'h'}, {0}};
 	scoped(path_list_finish) struct path_list l = {0};
 	struct fetch_args a = {.jobs = JOBS_DEFAULT};
 	struct fetch f = {0};

@@ -12,7 +12,8 @@
 
 static const char help[] =
 	"usage: promptfs models [--json] [-o OPT[,OPT...]]\n"
-	"The catalogue: what can be asked for and what it costs. Needs no mount and no store.\n"
+	"The catalogue: what can be asked for and what it costs. Needs no mount and no "
+	"store.\n"
 	"\n"
 	"  -j, --json         everything the catalogue says\n"
 	"  -o, --option=OPT   options as for a mount, such as catalog=FILE\n"
@@ -97,8 +98,8 @@ static int models(const struct cli_options *o, bool json, struct err *err)
 int cli_models(int argc, char **argv)
 {
 	static const struct option longs[] = {{"json", no_argument, NULL, 'j'},
-		{"option", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
-		{0}};
+		{"option", required_argument, NULL, 'o'},
+		{"help", no_argument, NULL, 'h'}, {0}};
 	struct cli_options o = {0};
 	struct err err = {0};
 	bool json = false;
@@ -112,7 +113,8 @@ int cli_models(int argc, char **argv)
 		if (c == 'j')
 			json = true;
 		else if (c != 'o' || cli_options_add(&o, optarg, &err) < 0)
-			return cli_usage("models", "%s", err.code ? err.why : "bad usage");
+			return cli_usage(
+				"models", "%s", err.code ? err.why : "bad usage");
 	}
 	if (optind < argc)
 		return cli_usage("models", "no argument is expected");

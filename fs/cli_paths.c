@@ -51,7 +51,8 @@ static int split(const struct mount_table *t, const char *path, char **ret_mount
 	char **ret_tree, struct err *err)
 {
 	scoped_free char *cwd = getcwd(NULL, 0);
-	int r = mount_table_split(t, cwd ? cwd : "/", path, ret_mountpoint, ret_tree, err);
+	int r = mount_table_split(
+		t, cwd ? cwd : "/", path, ret_mountpoint, ret_tree, err);
 
 	if (r != -ENOENT || !is_tree_path(path))
 		return r;
@@ -60,8 +61,8 @@ static int split(const struct mount_table *t, const char *path, char **ret_mount
 	return *ret_tree ? 0 : err_oom(err);
 }
 
-static int add(
-	struct path_list *l, const struct mount_table *t, const char *path, struct err *err)
+static int add(struct path_list *l, const struct mount_table *t, const char *path,
+	struct err *err)
 {
 	scoped_free char *mountpoint = NULL;
 	scoped_free char *tree = NULL;
@@ -78,7 +79,8 @@ static int add(
 	if (l->n && (!mountpoint != !l->mountpoint ||
 			    (mountpoint && strcmp(mountpoint, l->mountpoint))))
 		return err_set(err, EINVAL,
-			"%.120s is in another store than the paths before; one at a time",
+			"%.120s is in another store than the paths before; one at a "
+			"time",
 			path);
 	if (!l->n)
 		l->mountpoint = steal_ptr(mountpoint);

@@ -7,7 +7,8 @@
 
 static const char help[] =
 	"usage: promptfs pin [--undo] [-o OPT[,OPT...]] PATH...\n"
-	"Lists a prompt though nothing of it is generated yet, so that a file manager shows\n"
+	"Lists a prompt though nothing of it is generated yet, so that a file manager "
+	"shows\n"
 	"it; keeps a file's removed draws from promptfs prune. Spends nothing.\n"
 	"\n"
 	"  -u, --undo         no longer\n"
@@ -35,7 +36,8 @@ static int pin_all(struct session *s, const struct path_list *l, bool on)
 int cli_pin(int argc, char **argv)
 {
 	static const struct option longs[] = {{"option", required_argument, NULL, 'o'},
-		{"undo", no_argument, NULL, 'u'}, {"help", no_argument, NULL, 'h'}, {0}};
+		{"undo", no_argument, NULL, 'u'}, {"help", no_argument, NULL, 'h'},
+		{0}};
 	scoped(path_list_finish) struct path_list l = {0};
 	struct cli_options o = {0};
 	struct session s;

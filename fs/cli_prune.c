@@ -16,10 +16,13 @@
 #define AGE_MAX_MS (36500 * DAY_MS)
 
 static const char help[] =
-	"usage: promptfs prune [--older-than TIME] [--at-most SIZE] [--dry-run | --yes]\n"
+	"usage: promptfs prune [--older-than TIME] [--at-most SIZE] [--dry-run | "
+	"--yes]\n"
 	"                      [-o OPT[,OPT...]] [MOUNTPOINT]\n"
-	"Frees what rm left in .history; nothing else. Says what it would free and asks\n"
-	"first; without a terminal and without --yes it only says so. Pinned files stay.\n"
+	"Frees what rm left in .history; nothing else. Says what it would free and "
+	"asks\n"
+	"first; without a terminal and without --yes it only says so. Pinned files "
+	"stay.\n"
 	"\n"
 	"  -a, --older-than=TIME  only what was removed that long ago: 12h, 30d, 8w\n"
 	"  -m, --at-most=SIZE     stop after freeing this much: 500M, 10G\n"
@@ -89,14 +92,15 @@ static void show_file(void *user, const cJSON *answer)
 		printf("%.10s %10s  %s\n", when, size, b.data ? b.data : "");
 }
 
-static int run(struct session *s, const struct rule *rule, bool dry_run, int64_t *ret_files)
+static int run(
+	struct session *s, const struct rule *rule, bool dry_run, int64_t *ret_files)
 {
 	scoped_json cJSON *answer = NULL;
 	struct err err = {0};
 	char size[TEXT_SIZE];
 
-	if (session_call(s, request_of(s, rule, dry_run), dry_run ? show_file : NULL, NULL,
-		    &answer, &err) < 0)
+	if (session_call(s, request_of(s, rule, dry_run), dry_run ? show_file : NULL,
+		    NULL, &answer, &err) < 0)
 		return cli_fail(&err);
 	*ret_files = json_int(answer, "files", 0);
 	text_format_size((uint64_t)json_int(answer, "freed_bytes", 0), size);
@@ -115,7 +119,8 @@ static bool is_confirmed(void)
 		return false;
 	printf("Free them for good? [y/N] ");
 	fflush(stdout);
-	return fgets(answer, sizeof(answer), stdin) && (*answer == 'y' || *answer == 'Y');
+	return fgets(answer, sizeof(answer), stdin) &&
+	       (*answer == 'y' || *answer == 'Y');
 }
 
 static int prune(struct session *s, const struct rule *rule)
@@ -135,17 +140,19 @@ static int take_option(struct rule *rule, struct cli_options *o, int c, struct e
 {
 	switch (c) {
 	case 'a':
-		if (parse_suffixed(
-			    optarg, ages, ARRAY_SIZE(ages), AGE_MAX_MS, &rule->age_ms) < 0)
+		if (parse_suffixed(optarg, ages, ARRAY_SIZE(ages), AGE_MAX_MS,
+			    &rule->age_ms) < 0)
 			return err_set(err, EINVAL,
-				"--older-than takes a time such as 12h or 30d, not \"%s\"",
+				"--older-than takes a time such as 12h or 30d, not "
+				"\"%s\"",
 				optarg);
 		return 0;
 	case 'm':
 		if (parse_suffixed(optarg, sizes, ARRAY_SIZE(sizes), INT64_C(1) << 50,
 			    &rule->at_most_bytes) < 0)
 			return err_set(err, EINVAL,
-				"--at-most takes a size such as 500M or 10G, not \"%s\"",
+				"--at-most takes a size such as 500M or 10G, not "
+				"\"%s\"",
 				optarg);
 		return 0;
 	case 'n':
@@ -163,9 +170,11 @@ static int take_option(struct rule *rule, struct cli_options *o, int c, struct e
 
 int cli_prune(int argc, char **argv)
 {
-	static const struct option longs[] = {{"older-than", required_argument, NULL, 'a'},
-		{"at-most", required_argument, NULL, 'm'}, {"dry-run", no_argument, NULL, 'n'},
-		{"yes", no_argument, NULL, 'y'}, {"option", required_argument, NULL, 'o'},
+	static const struct option longs[] = {
+		{"older-than", required_argument, NULL, 'a'},
+		{"at-most", required_argument, NULL, 'm'},
+		{"dry-run", no_argument, NULL, 'n'}, {"yes", no_argument, NULL, 'y'},
+		{"option", required_argument, NULL, 'o'},
 		{"help", no_argument, NULL, 'h'}, {0}};
 	struct rule rule = {.age_ms = -1, .at_most_bytes = -1};
 	scoped_free char *mountpoint = NULL;

@@ -9,15 +9,16 @@
 #include "fs/cli.h"
 #include "fs/progress.h"
 
-static const char help[] =
-	"usage: promptfs quote [-o OPT[,OPT...]] PATH... | -\n"
-	"What files would cost, by the catalogue; spends nothing.\n"
-	"\n"
-	"PATH is a file of a mounted promptfs, or begins with /prompts/ or /videos/ and means\n"
-	"the store that -o state= names. \"-\" reads paths from standard input, one a line.\n"
-	"\n"
-	"  -o, --option=OPT   options as for a mount\n"
-	"  -h, --help         this text\n";
+static const char help[] = "usage: promptfs quote [-o OPT[,OPT...]] PATH... | -\n"
+			   "What files would cost, by the catalogue; spends nothing.\n"
+			   "\n"
+			   "PATH is a file of a mounted promptfs, or begins with "
+			   "/prompts/ or /videos/ and means\n"
+			   "the store that -o state= names. \"-\" reads paths from "
+			   "standard input, one a line.\n"
+			   "\n"
+			   "  -o, --option=OPT   options as for a mount\n"
+			   "  -h, --help         this text\n";
 
 struct sums {
 	int64_t estimate_ud, worst_ud;
@@ -67,8 +68,8 @@ static void show(const cJSON *answer, const char *path, struct sums *sums)
 		int64_t worst_ud = member_ud(cost, "worst_case_usd");
 
 		sums->estimate_ud = money_add(sums->estimate_ud, estimate_ud);
-		sums->worst_ud = money_add(
-			sums->worst_ud, worst_ud > estimate_ud ? worst_ud : estimate_ud);
+		sums->worst_ud = money_add(sums->worst_ud,
+			worst_ud > estimate_ud ? worst_ud : estimate_ud);
 	}
 }
 
@@ -117,7 +118,8 @@ int cli_quote(int argc, char **argv)
 			return EXIT_OK;
 		}
 		if (c != 'o' || cli_options_add(&o, optarg, &err) < 0)
-			return cli_usage("quote", "%s", err.code ? err.why : "bad usage");
+			return cli_usage(
+				"quote", "%s", err.code ? err.why : "bad usage");
 	}
 	if (optind == argc)
 		return cli_usage("quote", "which files?");

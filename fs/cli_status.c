@@ -14,7 +14,8 @@
 
 static const char help[] =
 	"usage: promptfs status [-w] [-o OPT[,OPT...]] [MOUNTPOINT]\n"
-	"What is in flight, and how full the store is. Without MOUNTPOINT, the one that is\n"
+	"What is in flight, and how full the store is. Without MOUNTPOINT, the one "
+	"that is\n"
 	"mounted; with -o state=DIR, that store.\n"
 	"\n"
 	"  -w, --watch        keep watching until interrupted\n"
@@ -33,7 +34,8 @@ static void fill_job(struct job_row *j, const cJSON *job)
 	const char *state = json_str(job, "state", "?");
 
 	if (position > 0)
-		snprintf(j->note, sizeof(j->note), "%.12s, number %" PRId64, state, position);
+		snprintf(j->note, sizeof(j->note), "%.12s, number %" PRId64, state,
+			position);
 	else
 		snprintf(j->note, sizeof(j->note), "%.12s, %" PRId64 " waiting", state,
 			readers);
@@ -64,9 +66,11 @@ static void print_summary(const cJSON *status)
 	char size[TEXT_SIZE];
 
 	text_format_size((uint64_t)json_int(store, "size_bytes", 0), size);
-	printf("%s%sstore %s: %" PRId64 " files, %s\n", mountpoint, *mountpoint ? ": " : "",
-		json_str(store, "directory", "?"), json_int(store, "files", 0), size);
-	printf("%" PRId64 " running, %" PRId64 " in the queue, %" PRId64 " slots free\n",
+	printf("%s%sstore %s: %" PRId64 " files, %s\n", mountpoint,
+		*mountpoint ? ": " : "", json_str(store, "directory", "?"),
+		json_int(store, "files", 0), size);
+	printf("%" PRId64 " running, %" PRId64 " in the queue, %" PRId64
+	       " slots free\n",
 		json_int(slots, "active_requests", 0), json_int(slots, "queue_size", 0),
 		json_int(slots, "available_slots", 0));
 }
@@ -88,7 +92,8 @@ static int print_jobs(const struct job_row *rows, size_t n)
 static int show_once(struct session *s, struct progress *p, bool watch, struct err *err)
 {
 	scoped_free struct job_row *jobs = new_array(struct job_row, ROWS_MAX);
-	scoped_free struct progress_row *rows = new_array(struct progress_row, ROWS_MAX);
+	scoped_free struct progress_row *rows =
+		new_array(struct progress_row, ROWS_MAX);
 	scoped_json cJSON *answer = NULL;
 	const cJSON *status;
 	size_t n;
@@ -134,8 +139,8 @@ static int status(struct session *s, bool watch)
 int cli_status(int argc, char **argv)
 {
 	static const struct option longs[] = {{"watch", no_argument, NULL, 'w'},
-		{"option", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
-		{0}};
+		{"option", required_argument, NULL, 'o'},
+		{"help", no_argument, NULL, 'h'}, {0}};
 	scoped_free char *mountpoint = NULL;
 	struct cli_options o = {0};
 	struct session s;
@@ -151,7 +156,8 @@ int cli_status(int argc, char **argv)
 		if (c == 'w')
 			watch = true;
 		else if (c != 'o' || cli_options_add(&o, optarg, &err) < 0)
-			return cli_usage("status", "%s", err.code ? err.why : "bad usage");
+			return cli_usage(
+				"status", "%s", err.code ? err.why : "bad usage");
 	}
 	if (argc - optind > 1)
 		return cli_usage("status", "only one mount point");

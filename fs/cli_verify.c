@@ -7,13 +7,14 @@
 #include "fs/cli.h"
 #include "fs/progress.h"
 
-static const char help[] =
-	"usage: promptfs verify [-o OPT[,OPT...]] [MOUNTPOINT]\n"
-	"Reads every stored byte and compares it with its digest. Without MOUNTPOINT, the\n"
-	"store that -o state= names. Each damage is one line; exit status 1 if there is any.\n"
-	"\n"
-	"  -o, --option=OPT   options as for a mount\n"
-	"  -h, --help         this text\n";
+static const char help[] = "usage: promptfs verify [-o OPT[,OPT...]] [MOUNTPOINT]\n"
+			   "Reads every stored byte and compares it with its digest. "
+			   "Without MOUNTPOINT, the\n"
+			   "store that -o state= names. Each damage is one line; exit "
+			   "status 1 if there is any.\n"
+			   "\n"
+			   "  -o, --option=OPT   options as for a mount\n"
+			   "  -h, --help         this text\n";
 
 static void damage(void *user, const cJSON *answer)
 {
@@ -31,7 +32,8 @@ static int verify(struct session *s)
 	char size[TEXT_SIZE];
 	int64_t bad;
 
-	if (session_call(s, session_request(s, "verify"), damage, NULL, &answer, &err) < 0)
+	if (session_call(s, session_request(s, "verify"), damage, NULL, &answer, &err) <
+		0)
 		return cli_fail(&err);
 	bad = json_int(answer, "bad", 0);
 	text_format_size((uint64_t)json_int(answer, "bytes", 0), size);
@@ -60,7 +62,8 @@ int cli_verify(int argc, char **argv)
 			return EXIT_OK;
 		}
 		if (c != 'o' || cli_options_add(&o, optarg, &err) < 0)
-			return cli_usage("verify", "%s", err.code ? err.why : "bad usage");
+			return cli_usage(
+				"verify", "%s", err.code ? err.why : "bad usage");
 	}
 	if (argc - optind > 1)
 		return cli_usage("verify", "only one mount point");

@@ -15,18 +15,20 @@
 #define CONFIG_FILE_MAX (1024u * 1024u)
 #define CONFIG_VALUE_MAX 65536u
 #define CONFIG_WORDS_MAX 4096u
-#define OPTION_NAME_MAX 32u /* longer than any known name; above it nothing is suggested */
+#define OPTION_NAME_MAX                                                                \
+	32u /* longer than any known name; above it nothing is suggested */
 
 /* What libfuse's own parser takes. With '=' at the end: needs a value. */
 static const char *const fuse_words[] = {"allow_other", "allow_root", "auto_unmount",
-	"default_permissions", "ro", "rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec",
-	"async", "sync", "dirsync", "noatime", "fsname=", "subtype=", "max_read="};
+	"default_permissions", "ro", "rw", "suid", "nosuid", "dev", "nodev", "exec",
+	"noexec", "async", "sync", "dirsync", "noatime",
+	"fsname=", "subtype=", "max_read="};
 
 /* What fstab and mount(8) add for themselves, or what means nothing to us. */
-static const char *const ignored_words[] = {"defaults", "auto", "noauto", "user", "nouser",
-	"users", "owner", "group", "nofail", "_netdev", "atime", "diratime", "nodiratime",
-	"relatime", "norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime",
-	"silent", "loud", "nonempty"};
+static const char *const ignored_words[] = {"defaults", "auto", "noauto", "user",
+	"nouser", "users", "owner", "group", "nofail", "_netdev", "atime", "diratime",
+	"nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime",
+	"lazytime", "nolazytime", "silent", "loud", "nonempty"};
 
 static void word_list_finish(struct word_list *l)
 {
@@ -74,8 +76,8 @@ static int set_text(char **value, const char *text, struct err *err)
 	return 0;
 }
 
-static int set_choice(const struct config_row *row, char **value, const char *text,
-	struct err *err)
+static int set_choice(
+	const struct config_row *row, char **value, const char *text, struct err *err)
 {
 	size_t len = strlen(text);
 
@@ -84,8 +86,9 @@ static int set_choice(const struct config_row *row, char **value, const char *te
 		if (len && !strncmp(p, text, len) && (!p[len] || p[len] == ' '))
 			return set_text(value, text, err);
 	}
-	return err_set(err, EINVAL, "%s \"%s\" is not available in this version; available: %s",
-		row->name, text, row->choices);
+	return err_set(err, EINVAL,
+		"%s \"%s\" is not available in this version; available: %s", row->name,
+		text, row->choices);
 }
 
 static int set_path(const struct config_row *row, char **value, const char *text,
@@ -98,16 +101,17 @@ static int set_path(const struct config_row *row, char **value, const char *text
 		return err_set(err, EINVAL, "%s needs a path", row->name);
 	if (str_starts(text, "~/")) {
 		if (!home_dir())
-			return err_set(err, EINVAL, "%s: \"~\" has no meaning: HOME is not set",
-				row->name);
+			return err_set(err, EINVAL,
+				"%s: \"~\" has no meaning: HOME is not set", row->name);
 		r = buf_addf(&b, "%s%s", home_dir(), text + 1);
 	} else if (*text == '/') {
 		r = buf_adds(&b, text);
 	} else if (base) {
 		r = buf_addf(&b, "%s/%s", base, text);
 	} else {
-		return err_set(err, EINVAL, "%s must be an absolute path here, not \"%s\"",
-			row->name, text);
+		return err_set(err, EINVAL,
+			"%s must be an absolute path here, not \"%s\"", row->name,
+			text);
 	}
 	while (r == 0 && b.len > 1 && b.data[b.len - 1] == '/')
 		b.data[--b.len] = '\0';
@@ -176,8 +180,8 @@ static const char *number_unit(enum config_type type)
 	return type == CONFIG_SECONDS ? " seconds" : type == CONFIG_MILLIS ? " ms" : "";
 }
 
-static int set_number(const struct config_row *row, void *value, const char *text,
-	struct err *err)
+static int set_number(
+	const struct config_row *row, void *value, const char *text, struct err *err)
 {
 	int64_t v;
 	int r = parse_number(row, text, &v);
@@ -187,8 +191,8 @@ static int set_number(const struct config_row *row, void *value, const char *tex
 			number_form(row->type), text);
 	if (r < 0)
 		return err_set(err, EINVAL,
-			"%s must be between %" PRId64 " and %" PRId64 "%s, not %s", row->name,
-			row->min, row->max, number_unit(row->type), text);
+			"%s must be between %" PRId64 " and %" PRId64 "%s, not %s",
+			row->name, row->min, row->max, number_unit(row->type), text);
 	if (row->type == CONFIG_COUNT)
 		*(int *)value = (int)v;
 	else
@@ -196,8 +200,8 @@ static int set_number(const struct config_row *row, void *value, const char *tex
 	return 0;
 }
 
-static int set_switch(const struct config_row *row, bool *value, const char *text,
-	struct err *err)
+static int set_switch(
+	const struct config_row *row, bool *value, const char *text, struct err *err)
 {
 	static const char *const on[] = {"on", "true", "yes", "1"};
 	static const char *const off[] = {"off", "false", "no", "0"};
@@ -207,7 +211,8 @@ static int set_switch(const struct config_row *row, bool *value, const char *tex
 	else if (str_in(text, off, ARRAY_SIZE(off)))
 		*value = false;
 	else
-		return err_set(err, EINVAL, "%s is on or off, not \"%s\"", row->name, text);
+		return err_set(
+			err, EINVAL, "%s is on or off, not \"%s\"", row->name, text);
 	return 0;
 }
 
@@ -288,7 +293,8 @@ static int default_base(const struct config_row *row, struct buf *ret)
 {
 	const char *dir = row->env ? getenv(row->env) : NULL;
 
-	/* A relative one is to be ignored, as the XDG base directory specification says. */
+	/* A relative one is to be ignored, as the XDG base directory specification
+	 * says. */
 	if (dir && *dir == '/')
 		return buf_adds(ret, dir);
 	if (!row->below || !home_dir())
@@ -327,7 +333,8 @@ int config_init(struct config *c, struct err *err)
 static const struct config_row *find_row(const char *name, size_t len)
 {
 	for (size_t i = 0; i < config_rows_n; i++) {
-		if (!strncmp(config_rows[i].name, name, len) && !config_rows[i].name[len])
+		if (!strncmp(config_rows[i].name, name, len) &&
+			!config_rows[i].name[len])
 			return &config_rows[i];
 	}
 	return NULL;
@@ -357,8 +364,8 @@ static size_t edit_distance(const char *a, size_t n, const char *b, size_t m)
 	return row[m];
 }
 
-static void nearest_of(const char *name, size_t len, const char *known, const char **best,
-	size_t *distance)
+static void nearest_of(const char *name, size_t len, const char *known,
+	const char **best, size_t *distance)
 {
 	size_t m = strcspn(known, "="), d;
 
@@ -389,9 +396,12 @@ static int unknown_option(const char *name, size_t len, struct err *err)
 	const char *hint = nearest(name, len, true);
 
 	if (hint)
-		return err_set(err, EINVAL, "unknown option \"%.*s\"; did you mean \"%.*s\"?",
-			(int)(len < 64 ? len : 64), name, (int)strcspn(hint, "="), hint);
-	return err_set(err, EINVAL, "unknown option \"%.*s\"; promptfs --help lists them",
+		return err_set(err, EINVAL,
+			"unknown option \"%.*s\"; did you mean \"%.*s\"?",
+			(int)(len < 64 ? len : 64), name, (int)strcspn(hint, "="),
+			hint);
+	return err_set(err, EINVAL,
+		"unknown option \"%.*s\"; promptfs --help lists them",
 		(int)(len < 64 ? len : 64), name);
 }
 
@@ -448,16 +458,16 @@ int config_option(struct config *c, const char *option, struct err *err)
 		return unknown_option(option, len, err);
 	}
 	if (!option[len] && row->type != CONFIG_SWITCH)
-		return err_set(err, EINVAL, "%s needs a value: %s=%s", row->name, row->name,
-			row->argument);
+		return err_set(err, EINVAL, "%s needs a value: %s=%s", row->name,
+			row->name, row->argument);
 	cwd = getcwd(NULL, 0);
 	return set_value(c, row, option[len] ? option + len + 1 : "on", cwd, err);
 }
 
 /* ---- the file ---- */
 
-static int set_json_words(struct config *c, const struct config_row *row, const cJSON *j,
-	struct err *err)
+static int set_json_words(
+	struct config *c, const struct config_row *row, const cJSON *j, struct err *err)
 {
 	struct word_list *value = config_value(c, row);
 	scoped(word_list_finish) struct word_list l = {0};
@@ -468,7 +478,8 @@ static int set_json_words(struct config *c, const struct config_row *row, const 
 		int r;
 
 		if (!cJSON_IsString(m) || !*m->valuestring)
-			return err_set(err, EINVAL, "%s must be an array of words", row->name);
+			return err_set(
+				err, EINVAL, "%s must be an array of words", row->name);
 		r = word_list_add(&l, m->valuestring, strlen(m->valuestring));
 		if (r < 0)
 			return words_error(row, r, err);
@@ -479,20 +490,21 @@ static int set_json_words(struct config *c, const struct config_row *row, const 
 	return 0;
 }
 
-static int set_json_number(struct config *c, const struct config_row *row, const cJSON *j,
-	struct err *err)
+static int set_json_number(
+	struct config *c, const struct config_row *row, const cJSON *j, struct err *err)
 {
 	char text[24];
 	double v = j->valuedouble;
 
 	if (!(v >= 0 && v <= 1e15) || v != (double)(int64_t)v)
-		return err_set(err, EINVAL, "%s must be %s", row->name, number_form(row->type));
+		return err_set(err, EINVAL, "%s must be %s", row->name,
+			number_form(row->type));
 	snprintf(text, sizeof(text), "%" PRId64, (int64_t)v);
 	return set_value(c, row, text, NULL, err);
 }
 
-static int set_json(struct config *c, const struct config_row *row, const cJSON *j,
-	struct err *err)
+static int set_json(
+	struct config *c, const struct config_row *row, const cJSON *j, struct err *err)
 {
 	switch (row->type) {
 	case CONFIG_CHOICE:
@@ -510,10 +522,12 @@ static int set_json(struct config *c, const struct config_row *row, const cJSON 
 			return set_value(c, row, j->valuestring, NULL, err);
 		if (cJSON_IsNumber(j))
 			return set_json_number(c, row, j, err);
-		return err_set(err, EINVAL, "%s must be %s", row->name, number_form(row->type));
+		return err_set(err, EINVAL, "%s must be %s", row->name,
+			number_form(row->type));
 	case CONFIG_SWITCH:
 		if (!cJSON_IsBool(j))
-			return err_set(err, EINVAL, "%s must be true or false", row->name);
+			return err_set(
+				err, EINVAL, "%s must be true or false", row->name);
 		*(bool *)config_value(c, row) = cJSON_IsTrue(j);
 		return 0;
 	case CONFIG_WORDS:
@@ -524,8 +538,8 @@ static int set_json(struct config *c, const struct config_row *row, const cJSON 
 	return err_set(err, EINVAL, "%s: no such type", row->name);
 }
 
-static int set_json_member(struct config *c, const cJSON *object, const cJSON *m,
-	struct err *err)
+static int set_json_member(
+	struct config *c, const cJSON *object, const cJSON *m, struct err *err)
 {
 	const struct config_row *row = find_row(m->string, strlen(m->string));
 	const char *hint;
@@ -533,10 +547,11 @@ static int set_json_member(struct config *c, const cJSON *object, const cJSON *m
 	if (!row || row->is_command_line_only) {
 		hint = nearest(m->string, strlen(m->string), false);
 		if (row)
-			return err_set(err, EINVAL, "\"%s\" belongs on the command line",
-				m->string);
+			return err_set(err, EINVAL,
+				"\"%s\" belongs on the command line", m->string);
 		if (hint)
-			return err_set(err, EINVAL, "unknown key \"%.64s\"; did you mean \"%s\"?",
+			return err_set(err, EINVAL,
+				"unknown key \"%.64s\"; did you mean \"%s\"?",
 				m->string, hint);
 		return err_set(err, EINVAL, "unknown key \"%.64s\"", m->string);
 	}

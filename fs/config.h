@@ -40,8 +40,8 @@ int config_option(struct config *c, const char *option, struct err *err);
  * environment, the file, defaults. */
 int config_load(
 	struct config *c, const char *const *options, size_t n, struct err *err);
-/* The text of a configuration file over what is set already. Strict: an unknown or repeated
- * key or a wrong type is -EINVAL with a sentence that names the key. */
+/* The text of a configuration file over what is set already. Strict: an unknown or
+ * repeated key or a wrong type is -EINVAL with a sentence that names the key. */
 int config_json(struct config *c, const char *text, size_t len, struct err *err);
 /* For config.json and --help. Secrets are never in struct config. */
 int config_to_json(const struct config *c, cJSON *o);

@@ -37,7 +37,8 @@ static bool add_value(cJSON *o, const struct config_row *row, const void *value)
 	case CONFIG_MILLIS:
 		return json_add_int(o, row->name, *(const int64_t *)value);
 	case CONFIG_SWITCH:
-		return cJSON_AddBoolToObject(o, row->name, *(const bool *)value) != NULL;
+		return cJSON_AddBoolToObject(o, row->name, *(const bool *)value) !=
+		       NULL;
 	case CONFIG_WORDS:
 		return add_words(o, row->name, value);
 	}
@@ -76,7 +77,8 @@ int config_help(struct buf *out)
 		r = buf_addf(out, "  %s=%s", row->name, row->argument);
 		width = HELP_COLUMN - (int)(out->len - at);
 		if (r == 0)
-			r = buf_addf(out, "%*s  %s", width > 0 ? width : 0, "", row->help);
+			r = buf_addf(
+				out, "%*s  %s", width > 0 ? width : 0, "", row->help);
 		if (r == 0)
 			r = help_default(out, row);
 		if (r == 0)

@@ -5,13 +5,13 @@
 #include "fs/config.h"
 
 enum config_type {
-	CONFIG_CHOICE,	/* one word of `choices`; char * */
-	CONFIG_PATH,	/* char *, absolute once set */
-	CONFIG_COUNT,	/* int */
+	CONFIG_CHOICE,  /* one word of `choices`; char * */
+	CONFIG_PATH,    /* char *, absolute once set */
+	CONFIG_COUNT,   /* int */
 	CONFIG_SECONDS, /* int64_t: 15, 15s, 2m, 1h */
-	CONFIG_MILLIS,	/* int64_t: 250, 250ms, 2s */
-	CONFIG_SWITCH,	/* bool: on, off; the bare name is on */
-	CONFIG_WORDS,	/* struct word_list: joined with '+'; an array in the file */
+	CONFIG_MILLIS,  /* int64_t: 250, 250ms, 2s */
+	CONFIG_SWITCH,  /* bool: on, off; the bare name is on */
+	CONFIG_WORDS,   /* struct word_list: joined with '+'; an array in the file */
 };
 
 struct config_row {

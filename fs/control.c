@@ -42,8 +42,8 @@ static int listen_at(struct control *c, struct err *err)
 	if (fchmod(c->listen_fd, 0600) < 0 ||
 		bind(c->listen_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 		listen(c->listen_fd, CONTROL_CONNECTIONS_MAX) < 0)
-		return err_errno(err, errno, "cannot listen at %s/%s", c->fs->config->state,
-			CONTROL_SOCKET);
+		return err_errno(err, errno, "cannot listen at %s/%s",
+			c->fs->config->state, CONTROL_SOCKET);
 	return 0;
 }
 
@@ -89,7 +89,8 @@ static void accept_one(struct control *c)
 	for (size_t i = 0; i < CONTROL_CONNECTIONS_MAX; i++) {
 		if (c->peer[i])
 			continue;
-		if (control_peer_start(c->fs, fd, &who, c->wake_fd, &c->peer[i], &err) < 0)
+		if (control_peer_start(c->fs, fd, &who, c->wake_fd, &c->peer[i], &err) <
+			0)
 			turn_away(fd, err.why, err.code);
 		return;
 	}
@@ -106,12 +107,13 @@ static void reap(struct control *c)
 	}
 }
 
-/* A long command does not look at its socket; this thread does, so that it ends when the
- * other side has gone. */
+/* A long command does not look at its socket; this thread does, so that it ends when
+ * the other side has gone. */
 static void watch(struct control *c)
 {
 	struct pollfd fds[CONTROL_CONNECTIONS_MAX + 2] = {
-		{.fd = c->wake_fd, .events = POLLIN}, {.fd = c->listen_fd, .events = POLLIN}};
+		{.fd = c->wake_fd, .events = POLLIN},
+		{.fd = c->listen_fd, .events = POLLIN}};
 	uint64_t count;
 
 	for (size_t i = 0; i < CONTROL_CONNECTIONS_MAX; i++) {

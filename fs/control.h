@@ -9,9 +9,9 @@
  * Protocol, version 1: one JSON object a line, UTF-8, at most CONTROL_LINE_MAX bytes.
  *	-> {"id":1,"command":"submit","path":"/prompts/a fox/imagen-3/1.png"}
  *	<- {"id":1,"done":true,"state":"generated","size":123456}
- * A request has "id" (any integer >= 0) and "command". Its answers repeat the id; the last
- * one has "done":true, and "error" (a sentence) and "errno" where it failed. Answers
- * to several requests may mix. */
+ * A request has "id" (any integer >= 0) and "command". Its answers repeat the id; the
+ *last one has "done":true, and "error" (a sentence) and "errno" where it failed.
+ *Answers to several requests may mix. */
 #include "fs/promptfs.h"
 
 #define CONTROL_CONNECTIONS_MAX 16

@@ -36,7 +36,8 @@ int control_connect(const char *state, struct control_client **ret, struct err *
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
 		int code = errno == ECONNREFUSED ? ENOENT : errno;
 
-		return err_errno(err, code, "cannot reach %s/%s", state, CONTROL_SOCKET);
+		return err_errno(
+			err, code, "cannot reach %s/%s", state, CONTROL_SOCKET);
 	}
 	c = new0(struct control_client);
 	if (!c)

@@ -19,7 +19,8 @@ cJSON *control_answer(int64_t id, bool is_done)
 
 	if (!o)
 		return NULL;
-	if (!json_add_int(o, "id", id) || (is_done && !cJSON_AddTrueToObject(o, "done"))) {
+	if (!json_add_int(o, "id", id) ||
+		(is_done && !cJSON_AddTrueToObject(o, "done"))) {
 		cJSON_Delete(o);
 		return NULL;
 	}
@@ -47,7 +48,8 @@ static int no_such_path(const char *path, int r, struct err *err)
 	switch (r) {
 	case -ENOENT:
 		return err_set(err, ENOENT,
-			"%.150s: no such path; is the model or an option misspelt?", path);
+			"%.150s: no such path; is the model or an option misspelt?",
+			path);
 	case -EILSEQ:
 		return err_set(err, EILSEQ, "%.150s: not UTF-8", path);
 	default:
@@ -55,8 +57,8 @@ static int no_such_path(const char *path, int r, struct err *err)
 	}
 }
 
-static int resolve_link(struct promptfs *fs, struct place *p, const char *path,
-	struct err *err)
+static int resolve_link(
+	struct promptfs *fs, struct place *p, const char *path, struct err *err)
 {
 	const struct model_row *row;
 	char today[11];
@@ -78,11 +80,13 @@ static int place_of(const struct control_call *call, struct place *ret, struct e
 	int r;
 
 	if (!path || *path != '/' || strlen(path) >= CONTROL_PATH_MAX)
-		return err_set(err, EINVAL, "\"path\" must be an absolute path of the tree");
+		return err_set(
+			err, EINVAL, "\"path\" must be an absolute path of the tree");
 	r = grammar_walk(&call->fs->grammar, path, ret);
 	if (r < 0)
 		return no_such_path(path, r, err);
-	return ret->kind == PLACE_SELECT_LINK ? resolve_link(call->fs, ret, path, err) : 0;
+	return ret->kind == PLACE_SELECT_LINK ? resolve_link(call->fs, ret, path, err)
+					      : 0;
 }
 
 static int media_of(const struct control_call *call, struct place *ret, struct err *err)
@@ -105,8 +109,8 @@ static cJSON *parsed(int r, const struct buf *b, struct err *err)
 	return json_parse(b->data ? b->data : "", b->len, err);
 }
 
-static int emit_member(const struct control_call *call, const char *name, cJSON *value,
-	cJSON *answer)
+static int emit_member(
+	const struct control_call *call, const char *name, cJSON *value, cJSON *answer)
 {
 	if (!answer || !cJSON_AddItemToObject(answer, name, value)) {
 		cJSON_Delete(value);
@@ -207,8 +211,8 @@ static int start(const struct control_call *call, const struct request *req, boo
 			return err_set(err, EBUSY, "too many files at once");
 		}
 	}
-	r = engine_submit(call->fs->engine, req, call->who, PRIORITY_BATCH, submitted, s, NULL,
-		err);
+	r = engine_submit(call->fs->engine, req, call->who, PRIORITY_BATCH, submitted,
+		s, NULL, err);
 	if (r == 0)
 		return 0;
 	/* The deferred request answers for us, so that there is one answer. */
@@ -303,13 +307,44 @@ static int command_pin(const struct control_call *call, struct err *err)
 	return emit(call, control_answer(call->id, true));
 }
 
+/* "prompts/<64 hex>/rest" with the prompt as it is listed; else as it is. -ENOMEM. */
+static int readable_path(struct promptfs *fs, const char *path, struct buf *ret)
+{
+	const char *hex = strchr(path, '/');
+	struct prompt *prompt = NULL;
+	scoped_free char *text = NULL;
+	char hex16[17];
+	size_t len;
+	int r;
+
+	if (!hex || strspn(hex + 1, "0123456789abcdef") != DIGEST_HEX - 1)
+		return buf_adds(ret, path);
+	memcpy(hex16, hex + 1, 16);
+	hex16[16] = '\0';
+	if (cache_prompt_by_hash(fs->cache, hex16, &text, &len) < 0 ||
+		prompt_from_text(text, len, &prompt) < 0)
+		return buf_adds(ret, path);
+	r = buf_addf(ret, "/%.*s/", (int)(hex - path), path);
+	if (r == 0)
+		r = prompt_spelling(prompt, ret);
+	if (r == 0)
+		r = buf_adds(ret, hex + DIGEST_HEX);
+	prompt_unref(prompt);
+	return r;
+}
+
 static int pruned(void *user, const struct record *rec)
 {
 	const struct control_call *call = user;
+	scoped(buf_finish) struct buf path = {0};
 	cJSON *o = control_answer(call->id, false);
 
+	if (o && rec->path && readable_path(call->fs, rec->path, &path) < 0) {
+		cJSON_Delete(o);
+		return -ENOMEM;
+	}
 	if (o) {
-		cJSON_AddStringToObject(o, "file", rec->path ? rec->path : "");
+		cJSON_AddStringToObject(o, "file", path.data ? path.data : "");
 		json_add_int(o, "bytes", (int64_t)(rec->size + rec->orig_size));
 		json_add_int(o, "created_ms", rec->created_ms);
 	}
@@ -355,8 +390,8 @@ static void damaged(void *user, const char *sentence)
 static int command_verify(const struct control_call *call, struct err *err)
 {
 	struct verify_result v = {0};
-	int r = cache_verify(call->fs->cache, call->stop, damaged, (void *)(uintptr_t)call, &v,
-		err);
+	int r = cache_verify(
+		call->fs->cache, call->stop, damaged, (void *)(uintptr_t)call, &v, err);
 	cJSON *o;
 
 	if (r < 0)

@@ -3,10 +3,10 @@
 /* The commands of the control socket, apart from sockets and threads.
  *
  *	status			the members of /.promptfs/status.json, as "status"
- *	quote path		the members of <file>.cost, as "cost"; "allowed":false with
- *				"why" where the model's limits forbid it. Spends nothing
- *	submit path [wait]	generates; the answer comes when done, or at once with
- *				"wait":false. Goes after the opens of the mount
+ *	quote path		the members of <file>.cost, as "cost"; "allowed":false
+ *with "why" where the model's limits forbid it. Spends nothing submit path [wait]
+ *generates; the answer comes when done, or at once with "wait":false. Goes after the
+ *opens of the mount
  *	jobs			the submits of this connection still running, as "jobs"
  *	pin path [on]		"on":false undoes it
  *	prune [older_than_ms at_most_bytes dry_run]	each draw as "file", "bytes"
@@ -20,11 +20,11 @@ struct control_peer;
 /* How a command answers. `emit` takes over `answer`; -EPIPE: the peer has gone. */
 struct control_sink {
 	int (*emit)(struct control_peer *peer, cJSON *answer);
-	/* The request becomes asynchronous: returns what control_submitted gets, NULL: too
-	 * many. Only for submit. */
+	/* The request becomes asynchronous: returns what control_submitted gets, NULL:
+	 * too many. Only for submit. */
 	void *(*defer)(struct control_peer *peer, int64_t id, const struct digest *key);
-	/* The deferred request has ended. `answer` is taken over, may be NULL (no memory).
-	 * Any thread, never blocks. */
+	/* The deferred request has ended. `answer` is taken over, may be NULL (no
+	 * memory). Any thread, never blocks. */
 	void (*deferred_done)(void *deferred, cJSON *answer);
 	/* Adds the deferred requests' ids and states to `list`. */
 	int (*list_deferred)(struct control_peer *peer, cJSON *list);

@@ -111,7 +111,8 @@ static int outbox_send(struct control_peer *p, size_t *ret_left)
 
 	pthread_mutex_lock(&b->mutex);
 	while (b->out.len) {
-		ssize_t n = send(p->fd, b->out.data, b->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = send(
+			p->fd, b->out.data, b->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -189,7 +190,8 @@ static void peer_deferred_done(void *deferred, cJSON *answer)
 	if (d->next)
 		d->next->prev = d->prev;
 	b->n_deferred--;
-	/* An answer that cannot be made must not leave the other side waiting for it. */
+	/* An answer that cannot be made must not leave the other side waiting for it.
+	 */
 	if (!owned || outbox_add(b, owned) == -ENOMEM)
 		b->is_closed = true;
 	wake(b->wake_fd);
@@ -210,10 +212,10 @@ static bool add_job(struct engine *e, cJSON *list, const struct deferred *d)
 	}
 	engine_job(e, &d->key, &job);
 	return json_add_int(o, "id", d->id) &&
-		cJSON_AddStringToObject(o, "state", names[job.state]) &&
-		cJSON_AddNumberToObject(o, "permille", job.permille) &&
-		cJSON_AddNumberToObject(o, "position", job.position) &&
-		json_add_int(o, "since_ms", job.since_ms);
+	       cJSON_AddStringToObject(o, "state", names[job.state]) &&
+	       cJSON_AddNumberToObject(o, "permille", job.permille) &&
+	       cJSON_AddNumberToObject(o, "position", job.position) &&
+	       json_add_int(o, "since_ms", job.since_ms);
 }
 
 static int peer_list_deferred(struct control_peer *p, cJSON *list)
@@ -222,7 +224,8 @@ static int peer_list_deferred(struct control_peer *p, cJSON *list)
 	size_t n = 0;
 	int r = 0;
 
-	/* A copy: the engine must not be asked under a lock that its completions take. */
+	/* A copy: the engine must not be asked under a lock that its completions take.
+	 */
 	pthread_mutex_lock(&p->box->mutex);
 	copy = new_array(struct deferred, p->box->n_deferred + 1);
 	for (const struct deferred *d = p->box->deferred; copy && d; d = d->next)
@@ -323,14 +326,16 @@ static bool is_idle(struct control_peer *p)
 	bool idle;
 
 	pthread_mutex_lock(&p->box->mutex);
-	idle = p->box->is_closed || (p->at_end && !p->box->n_deferred && !p->box->out.len);
+	idle = p->box->is_closed ||
+	       (p->at_end && !p->box->n_deferred && !p->box->out.len);
 	pthread_mutex_unlock(&p->box->mutex);
 	return idle;
 }
 
 static int serve_once(struct control_peer *p)
 {
-	struct pollfd fds[] = {{.fd = p->fd}, {.fd = p->box->wake_fd, .events = POLLIN}};
+	struct pollfd fds[] = {
+		{.fd = p->fd}, {.fd = p->box->wake_fd, .events = POLLIN}};
 	uint64_t count;
 	size_t left;
 	int r = outbox_send(p, &left);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* One connection of the control socket and its thread. Made and freed by the thread that
- * accepts; see fs/control.h for the protocol. */
+/* One connection of the control socket and its thread. Made and freed by the thread
+ * that accepts; see fs/control.h for the protocol. */
 #include "fs/control_command.h"
 
-/* `fd` is taken over on success. `wake_fd` (an eventfd, borrowed) is written to when the
- * connection's thread is about to end. */
+/* `fd` is taken over on success. `wake_fd` (an eventfd, borrowed) is written to when
+ * the connection's thread is about to end. */
 int control_peer_start(struct promptfs *fs, int fd, const struct engine_who *who,
 	int wake_fd, struct control_peer **ret, struct err *err);
 int control_peer_fd(const struct control_peer *p); /* for poll() only */

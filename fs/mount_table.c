@@ -34,7 +34,8 @@ static void unescape(char *s)
 
 	for (; *s; s++) {
 		if (*s == '\\' && is_octal(s[1]) && is_octal(s[2]) && is_octal(s[3])) {
-			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
+			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 |
+				       (s[3] - '0'));
 			s += 3;
 		} else {
 			*to++ = *s;
@@ -57,7 +58,7 @@ static int parse_line(struct mount_table *t, const char *line, size_t len)
 	rest = copy;
 	for (int i = 0; i < 5 && rest; i++)
 		field = strsep(&rest, " ");
-	if (!rest)
+	if (!rest || *field != '/')
 		return 0;
 	field = strdup(field);
 	if (!field)
@@ -125,7 +126,8 @@ static int add_normal(struct buf *out, const char *path)
 }
 
 /* The length of the prefix of `path` that is a mount point, as a real path; 0: none. */
-static size_t find_prefix(const struct mount_table *t, char *path, char **ret_mountpoint)
+static size_t find_prefix(
+	const struct mount_table *t, char *path, char **ret_mountpoint)
 {
 	for (size_t i = 1;; i++) {
 		char c = path[i];
@@ -160,10 +162,12 @@ int mount_table_split(const struct mount_table *t, const char *cwd, const char *
 		return err_oom(err);
 	len = full.len ? find_prefix(t, full.data, &mountpoint) : 0;
 	if (!len)
-		return err_set(err, ENOENT, "%.150s is not in a mounted promptfs", path);
+		return err_set(
+			err, ENOENT, "%.150s is not in a mounted promptfs", path);
 	r = add_normal(&tree, full.data + len);
 	if (r == -ENOENT)
-		return err_set(err, ENOENT, "%.150s is not in a mounted promptfs", path);
+		return err_set(
+			err, ENOENT, "%.150s is not in a mounted promptfs", path);
 	if (r == 0 && !tree.len)
 		r = buf_addc(&tree, '/');
 	if (r < 0)

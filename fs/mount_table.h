@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* Which promptfs are mounted, as /proc/self/mountinfo tells, and which paths are theirs. */
+/* Which promptfs are mounted, as /proc/self/mountinfo tells, and which paths are
+ * theirs. */
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,8 +23,8 @@ int mount_table_parse(struct mount_table *ret, const char *text);
 bool mount_table_has(const struct mount_table *t, const char *mountpoint);
 
 /* Splits `path` (relative ones start at `cwd`) into a mount point of the table and the
- * path in its tree, "/prompts/...", without "." and ".."; both owned by the caller. Below
- * the mount nothing is looked up. -ENOENT: in none of them. */
+ * path in its tree, "/prompts/...", without "." and ".."; both owned by the caller.
+ * Below the mount nothing is looked up. -ENOENT: in none of them. */
 int mount_table_split(const struct mount_table *t, const char *cwd, const char *path,
 	char **ret_mountpoint, char **ret_tree, struct err *err);
 

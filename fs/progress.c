@@ -44,11 +44,12 @@ static size_t char_length(const char *s, wchar_t *ret)
 static bool is_harmful(wchar_t c)
 {
 	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) ||
-		(c >= 0x2066 && c <= 0x2069) || (c >= 0xd800 && c <= 0xdfff);
+	       (c >= 0x2066 && c <= 0x2069) || (c >= 0xd800 && c <= 0xdfff);
 }
 
 /* The next character in its harmless form. */
-static size_t next_visible(const char *s, const char **ret_text, size_t *ret_len, int *ret_w)
+static size_t next_visible(
+	const char *s, const char **ret_text, size_t *ret_len, int *ret_w)
 {
 	wchar_t c = 0;
 	size_t len = char_length(s, &c);
@@ -123,7 +124,9 @@ static void fill_bar(char bar[BAR_WIDTH + 1], int permille, unsigned tick)
 	memset(bar, ' ', BAR_WIDTH);
 	bar[BAR_WIDTH] = '\0';
 	if (permille >= 0) {
-		memset(bar, '#', (size_t)((permille > 1000 ? 1000 : permille) * BAR_WIDTH / 1000));
+		memset(bar, '#',
+			(size_t)((permille > 1000 ? 1000 : permille) * BAR_WIDTH /
+				 1000));
 		return;
 	}
 	for (unsigned i = 0; i < MARK_WIDTH; i++)
@@ -148,8 +151,8 @@ int progress_format(
 	else
 		r = buf_addf(out, "%s ", percent);
 	room = width > visible_width(out->data ? out->data : "") + 1
-		? width - visible_width(out->data ? out->data : "") - 1
-		: 0;
+		       ? width - visible_width(out->data ? out->data : "") - 1
+		       : 0;
 	return r < 0 ? r : text_add_visible(out, row->label, room, NULL);
 }
 

@@ -9,7 +9,7 @@
 
 struct progress_row {
 	const char *label; /* may hold anything; shown harmless */
-	int permille;	   /* 0..1000; -1: not known, then a mark moves */
+	int permille;      /* 0..1000; -1: not known, then a mark moves */
 	int64_t seconds;   /* since it started */
 	const char *note;  /* "generating", "queued, 3rd" */
 };
@@ -31,8 +31,10 @@ void progress_clear(struct progress *p);
 int progress_format(
 	struct buf *out, const struct progress_row *row, unsigned width, unsigned tick);
 
-/* Appends `s` with control characters and broken UTF-8 as '?', in at most `width` columns
- * ("..." at the end where it was cut); *ret_width says how many, may be NULL. -ENOMEM. */
+/* Appends `s` with control characters and broken UTF-8 as '?', in at most `width`
+ * columns
+ * ("..." at the end where it was cut); *ret_width says how many, may be NULL. -ENOMEM.
+ */
 int text_add_visible(struct buf *out, const char *s, size_t width, size_t *ret_width);
 /* "1.5 MiB", "980 B". */
 #define TEXT_SIZE 16

@@ -71,7 +71,7 @@ class Commands(mountfix.MountCase):
         os.unlink(path)
         removed = os.path.join(os.path.dirname(path), ".history/1.png~1")
         self.assertEqual(read(removed), first)
-        self.said("prune", "-o", f"state={self.mount.state}")
+        self.said("prune", "--yes", "-o", f"state={self.mount.state}")
         with self.assertRaises(FileNotFoundError):
             os.stat(removed)
         self.assertEqual(read(kept), data)

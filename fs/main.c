@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#include <locale.h>
+#include <string.h>
+
+#include "backend/quality/worker_child.h"
+#include "cache/base/mem.h"
+#include "fs/cli_mount.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{"status", cli_status},
+	{"fetch", cli_fetch},
+	{"quote", cli_quote},
+	{"models", cli_models},
+	{"verify", cli_verify},
+	{"pin", cli_pin},
+	{"prune", cli_prune},
+};
+
+int main(int argc, char **argv)
+{
+	int worker;
+
+	/* The media worker is this program again; it must come to nothing else. */
+	worker = worker_child_main(argc, argv);
+	if (worker >= 0)
+		return worker;
+	/* Only for the width of characters: numbers are never printed for a locale. */
+	setlocale(LC_CTYPE, "");
+	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(commands); i++) {
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	}
+	return cli_mount(argc, argv);
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* What can be told to be wrong before anything is started. One thread. */
+#include "fs/config.h"
+
+/* FUSE is there; `mountpoint` is a directory, nothing of ours is mounted on it, and it
+ * is not inside the store. *ret: its real, absolute path, owned by the caller.
+ * Sentences say what to do. */
+int precheck_mount(
+	const struct config *c, const char *mountpoint, char **ret, struct err *err);
