@@ -8,8 +8,9 @@
 #include "cache/base/mem.h"
 
 #define MANIFEST_BYTES (8 + 8 + 4 + 1)
-#define IN_FLIGHT_MAX 8 /* chunks handed over and not durable yet: bounds the memory   \
-			 */
+#define IN_FLIGHT_MAX                                                                  \
+	8 /* chunks handed over and not durable yet: bounds the memory                 \
+	   */
 
 /* A full chunk on its way to the store thread. */
 struct chunk_op {

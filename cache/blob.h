@@ -35,11 +35,13 @@ void blob_writer_adopted(struct blob_writer *w);
 /* One reference fewer; without any the bytes are dropped. *ret_freed: bytes. */
 int blob_unref(struct cache *c, MDB_txn *txn, const struct digest *sha,
 	enum pending how, uint64_t *ret_freed);
-/* Room of a chunk run in a batch. */
+/* Bytes that go with the adopting operation. */
 uint64_t blob_writer_tail(const struct blob_writer *w);
 
 void collector_init(struct collector *k, struct cache *c);
+void collector_finish(struct collector *k);
 void collector_start(struct cache *c); /* looks for garbage, soon; any thread */
+void collector_wait(struct cache *c);  /* until it found no more; any but the store's */
 /* At open, and by prune: everything that waits becomes garbage. Within a transaction.
  */
 int pending_sweep(struct cache *c, MDB_txn *txn, bool is_open);

@@ -86,7 +86,7 @@ void cache_close(struct cache *c)
 	pthread_mutex_unlock(&c->collector.lock);
 	writer_stop(&c->writer);
 	saved_finish(&c->saved);
-	pthread_mutex_destroy(&c->collector.lock);
+	collector_finish(&c->collector);
 	db_close(&c->db);
 	free(c);
 }

@@ -72,12 +72,15 @@ static int collect_run(struct op *op, MDB_txn *txn)
 static void collect_done(struct op *op)
 {
 	struct collector *k = container_of(op, struct collector, op);
+	bool again;
 
 	pthread_mutex_lock(&k->lock);
-	k->is_queued = false;
+	again = !op->result && k->is_more && !k->cache->is_closing;
+	k->is_queued = again;
+	pthread_cond_broadcast(&k->idle);
 	pthread_mutex_unlock(&k->lock);
-	if (!op->result && k->is_more)
-		collector_start(k->cache);
+	if (again)
+		writer_submit(&k->cache->writer, op);
 }
 
 void collector_init(struct collector *k, struct cache *c)
@@ -86,6 +89,13 @@ void collector_init(struct collector *k, struct cache *c)
 	k->op = (struct op){
 		.run = collect_run, .done = collect_done, .is_freeing = true};
 	pthread_mutex_init(&k->lock, NULL);
+	pthread_cond_init(&k->idle, NULL);
+}
+
+void collector_finish(struct collector *k)
+{
+	pthread_mutex_destroy(&k->lock);
+	pthread_cond_destroy(&k->idle);
 }
 
 void collector_start(struct cache *c)
@@ -100,4 +110,14 @@ void collector_start(struct cache *c)
 	pthread_mutex_unlock(&k->lock);
 	if (is_mine)
 		writer_submit(&c->writer, &k->op);
+}
+
+void collector_wait(struct cache *c)
+{
+	struct collector *k = &c->collector;
+
+	pthread_mutex_lock(&k->lock);
+	while (k->is_queued)
+		pthread_cond_wait(&k->idle, &k->lock);
+	pthread_mutex_unlock(&k->lock);
 }

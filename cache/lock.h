@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* One process per store: a lock file that names its holder. */
+#include <stddef.h>
 #include <stdint.h>
 
 #include "cache/base/err.h"

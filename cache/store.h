@@ -10,13 +10,14 @@
 #include "cache/saved.h"
 #include "cache/writer.h"
 
-/* Collects the chunks of dropped blobs, a piece per commit. Store thread, but for
- * is_queued, which `lock` guards. */
+/* Collects the chunks of dropped blobs, a piece per commit. `lock` guards is_queued. */
 struct collector {
 	struct op op;
 	struct cache *cache;
 	pthread_mutex_t lock;
-	bool is_queued, is_more;
+	pthread_cond_t idle;
+	bool is_queued;
+	bool is_more; /* store thread */
 };
 
 struct cache {

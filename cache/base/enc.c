@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cache/base/enc.h"
 
-/* The table is linear: an entry is the sum (xor) of the entries of its bits. The eight
- * constants are the remainders of the single bits for the reversed polynomial
- * 0x82f63b78 (RFC 3720, appendix B.4; read 2026-11-23). */
+/* The table is linear: an entry is the sum (xor) of the entries of its bits, which are
+ * the remainders of the single bits for the reversed polynomial 0x82f63b78. */
 #define BIT(i, k, v) (((i) >> (k)) & 1 ? (v) : 0u)
 #define ENTRY(i)                                                                       \
 	(BIT(i, 0, 0xf26b8303u) ^ BIT(i, 1, 0xe13b70f7u) ^ BIT(i, 2, 0xc79a971fu) ^    \
