@@ -42,6 +42,7 @@ void collector_init(struct collector *k, struct cache *c);
 void collector_finish(struct collector *k);
 void collector_start(struct cache *c); /* looks for garbage, soon; any thread */
 void collector_wait(struct cache *c);  /* until it found no more; any but the store's */
+void collector_reclaim(void *cache);   /* the same at once; store thread */
 /* At open, and by prune: everything that waits becomes garbage. Within a transaction.
  */
 int pending_sweep(struct cache *c, MDB_txn *txn, bool is_open);

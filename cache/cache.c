@@ -60,7 +60,8 @@ int cache_open(const struct cache_config *config, struct cache **ret, struct err
 	collector_init(&c->collector, c);
 	r = db_open(&c->db, config->dir, config->map_size, err);
 	if (!r)
-		r = writer_start(&c->writer, &c->db, saved_flush, c, err);
+		r = writer_start(
+			&c->writer, &c->db, saved_flush, collector_reclaim, c, err);
 	if (r < 0) {
 		cache_close(c);
 		return r;

@@ -83,6 +83,31 @@ static void collect_done(struct op *op)
 		writer_submit(&k->cache->writer, op);
 }
 
+static int turn_run(struct op *op, MDB_txn *txn)
+{
+	struct collector *k = container_of(op, struct collector, op);
+	uint64_t turn;
+
+	return meta_next(txn, &k->cache->db, "turn", &turn);
+}
+
+/* What a commit frees can be used by the second one after it, so two follow. */
+void collector_reclaim(void *cache)
+{
+	struct cache *c = cache;
+	struct collector k = {
+		.cache = c, .op = {.run = collect_run, .is_freeing = true}};
+	int r;
+
+	do {
+		r = writer_run_now(&c->writer, &k.op);
+	} while (!r && k.is_more);
+	k.op.run = turn_run;
+	k.op.is_freeing = false;
+	for (int i = 0; !r && i < 2; i++)
+		r = writer_run_now(&c->writer, &k.op);
+}
+
 void collector_init(struct collector *k, struct cache *c)
 {
 	k->cache = c;

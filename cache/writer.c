@@ -62,6 +62,12 @@ int writer_run_now(struct writer *w, struct op *op)
 
 	op->next = NULL;
 	r = batch_run(w, op);
+	if (r == -ENOSPC && !w->is_reclaiming) {
+		w->is_reclaiming = true;
+		w->reclaim(w->user);
+		w->is_reclaiming = false;
+		r = batch_run(w, op);
+	}
 	if (r < 0)
 		op->result = r;
 	return op->result;
@@ -144,14 +150,14 @@ static void *writer_main(void *arg)
 	return NULL;
 }
 
-int writer_start(struct writer *w, struct db *db, void (*tick)(void *user), void *user,
-	struct err *err)
+int writer_start(struct writer *w, struct db *db, void (*tick)(void *user),
+	void (*reclaim)(void *user), void *user, struct err *err)
 {
 	pthread_condattr_t attr;
 	sigset_t all, old;
 	int rc;
 
-	*w = (struct writer){.db = db, .tick = tick, .user = user};
+	*w = (struct writer){.db = db, .tick = tick, .reclaim = reclaim, .user = user};
 	w->tail = &w->head;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_condattr_init(&attr);

@@ -31,6 +31,9 @@ struct op {
 struct writer {
 	struct db *db;
 	void (*tick)(void *user); /* store thread, when writer_wake_in is due */
+	/* Store thread: an operation found the map full and it cannot grow; frees what
+	 * can be freed, by writer_run_now. Then the operation is tried once more. */
+	void (*reclaim)(void *user);
 	void *user;
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -38,10 +41,11 @@ struct writer {
 	struct op *head, **tail;
 	int64_t due_ms; /* monotonic; 0: none */
 	bool is_running, is_stopping;
+	bool is_reclaiming; /* store thread */
 };
 
-int writer_start(struct writer *w, struct db *db, void (*tick)(void *user), void *user,
-	struct err *err);
+int writer_start(struct writer *w, struct db *db, void (*tick)(void *user),
+	void (*reclaim)(void *user), void *user, struct err *err);
 /* Finishes what is queued, runs tick once more, ends the thread. */
 void writer_stop(struct writer *w);
 
@@ -50,5 +54,5 @@ void writer_submit(
 int writer_call(struct writer *w, struct op *op); /* any thread but the store's */
 /* tick runs in about that time, unless it is due earlier. */
 void writer_wake_in(struct writer *w, int64_t ms);
-/* For tick: runs one operation at once. Store thread. */
+/* For tick and reclaim: runs one operation at once. Store thread. */
 int writer_run_now(struct writer *w, struct op *op);
