@@ -13,17 +13,19 @@ KEEP = ("-I", "-D", "-std=", "-pthread")
 
 
 def flags(build):
-    """The -I, -isystem and -D of all compile commands together, in first-seen order."""
+    """The -I, -isystem and -D of all sources together; tests have settings of their own."""
     seen = {}
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as f:
-        for command in json.load(f):
-            words = shlex.split(command["command"])
-            for word, value in zip(words, words[1:] + [""]):
-                if word.startswith(KEEP):
-                    seen[(word,)] = True
-                elif word == "-isystem":
-                    seen[(word, value)] = True
-    return [word for pair in seen for word in pair]
+        commands = [c for c in json.load(f) if "/tests/" not in c["file"]
+                    and not c["file"].startswith("../tests/")]
+    for command in commands:
+        words = shlex.split(command["command"])
+        for word, value in zip(words, words[1:] + [""]):
+            if word.startswith(KEEP):
+                seen.setdefault(word.split("=")[0] if word[:2] == "-D" else word, [word])
+            elif word == "-isystem":
+                seen.setdefault((word, value), [word, value])
+    return [word for words in seen.values() for word in words]
 
 
 def compile_alone(cc, args, build, header):
@@ -36,7 +38,7 @@ def compile_alone(cc, args, build, header):
 
 
 def main(build, *cc):
-    headers = sources.walk(".h")
+    headers = sources.walk(".h", under=("cache", "backend", "fs", "tests/support"))
     args = flags(build)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = pool.map(lambda h: compile_alone(list(cc), args, build, h), headers)

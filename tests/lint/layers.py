@@ -21,8 +21,10 @@ MAY_INCLUDE = {
     "backend/quality": ("backend/media",),
     "backend/render": ("backend/media",),
     # The built-in renderer is a provider that works on the pool instead of the network.
+    # Limits and prices of policy are pure, and stand left of the providers that ask them.
     "backend/provider": ("backend/net", "backend/auth", "backend/request",
-                         "backend/model", "backend/render", "backend/media"),
+                         "backend/model", "backend/policy", "backend/render",
+                         "backend/media"),
     "backend/shared": ("backend/net", "backend/auth", "cache"),
     "backend/engine": ("backend/net", "backend/auth", "backend/request", "backend/model",
                        "backend/policy", "backend/media", "backend/quality",
@@ -48,8 +50,10 @@ OWNERS = (
     (r"hiredis/.*", ("backend/shared/",)),
     (r"seccomp\.h", ("backend/media/", "backend/quality/")),
     (r"fuse.*\.h", ("fs/",)),
-    # The control socket is a file of the mount; all other sockets are backend/net's.
-    (r"sys/socket\.h|sys/un\.h|netinet/.*|arpa/.*|netdb\.h", ("backend/net/", "fs/")),
+    # The control socket is a file of the mount, and the decode worker talks through a
+    # socketpair; everything that reaches a network is backend/net's.
+    (r"sys/socket\.h|sys/un\.h", ("backend/net/", "backend/quality/", "fs/")),
+    (r"netinet/.*|arpa/.*|netdb\.h", ("backend/net/",)),
 )
 
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
