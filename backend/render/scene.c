@@ -156,10 +156,13 @@ int scene_add_subject(struct scene *s, int which, int n_phases, const atomic_boo
 					? &s->traits.subject[which].color
 					: NULL;
 	bool is_left = draw(s->seed, 72 + (uint32_t)which, 0, 1) < 0.5f;
+	static const uint32_t autumn = 0xc8702a;
 	struct layer *l =
 		scene_add(s, paint_sprite, f->habitat == ON_GROUND ? 0.55f : 0.4f);
 	float x, y, size;
 
+	if (kind == SUBJECT_TREE && !color && s->traits.weather & WEATHER_AUTUMN)
+		color = &autumn;
 	place_subject(s, f, which, &x, &y, &size);
 	if (f->habitat != ON_GROUND) {
 		l->bob_x = f->habitat == ON_WATER ? 0.006f : 0.05f;
