@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "backend/render/compose.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "backend/render/noise.h"
 #include "backend/render/subject.h"
+#include "cache/base/mem.h"
 
 static bool has(const struct scene *s, unsigned int weather)
 {
@@ -363,6 +367,37 @@ static int compose_mountains(struct scene *s)
 	return r;
 }
 
+/* What stands round a lake, once more in it: the last two ridges and the aurora. */
+static int add_mirrored(struct scene *s, float shore, float ripple)
+{
+	int n = s->n_layers, ridges = 0;
+
+	for (int i = 0; i < n; i++)
+		ridges += s->layers[i].paint == paint_ridge;
+	for (int i = 0; i < n && s->n_layers < SCENE_LAYERS_MAX; i++) {
+		struct layer *from = &s->layers[i], *l;
+		bool is_ridge = from->paint == paint_ridge;
+
+		if (!is_ridge && from->paint != paint_aurora)
+			continue;
+		if (is_ridge && ridges-- > 2)
+			continue;
+		l = scene_add(s, from->paint, from->depth);
+		*l = *from;
+		l->mirror = shore;
+		l->ripple = ripple;
+		l->y0 = shore / (float)s->h;
+		l->y1 = 1;
+		if (!is_ridge)
+			continue;
+		l->curve = new_array(float, (size_t)l->curve_n);
+		if (!l->curve)
+			return -ENOMEM;
+		memcpy(l->curve, from->curve, sizeof(float) * (size_t)l->curve_n);
+	}
+	return 0;
+}
+
 static int compose_water(struct scene *s, bool is_lake)
 {
 	float shore = s->horizon;
@@ -383,6 +418,8 @@ static int compose_water(struct scene *s, bool is_lake)
 	l->c[0] = mix(shade(s->mood.zenith, 0.55f), lit(s, 0x0f4a5c), 0.5f);
 	l->ripple = is_lake ? 0.004f : 0.010f;
 	l->y0 = shore / (float)s->h - 0.01f;
+	if (is_lake && add_mirrored(s, shore, l->ripple) < 0)
+		return -ENOMEM;
 	if (!has(s, WEATHER_STORM | WEATHER_RAIN | WEATHER_AURORA)) {
 		l = scene_add(s, paint_glitter, 0.2f);
 		l->p[1] = shore;
@@ -716,7 +753,7 @@ static int add_front(struct scene *s)
 	if (p == PLACE_UNDERWATER)
 		add_particles(s, PARTICLE_BUBBLE, 70, 0xd8fff8, 0xa8e8e8);
 	if (has(s, WEATHER_AUTUMN))
-		add_particles(s, PARTICLE_LEAF, 50, 0xd8702a, 0xb83a20);
+		add_particles(s, PARTICLE_LEAF, 24, 0xd8702a, 0xb83a20);
 	if (is_green && !has(s, WEATHER_WINTER | WEATHER_RAIN | WEATHER_STORM))
 		add_particles(s, PARTICLE_MOTE, 36, 0xfff4c0, 0xffe090);
 	return r;

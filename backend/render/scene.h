@@ -46,6 +46,7 @@ struct layer {
 	int n_frames;
 	enum particle particle;
 	int n_particles; /* > 0: drawn anew in each frame of a video */
+	float mirror;    /* > 0: the row it is mirrored about, in calm water */
 	float y0, y1;    /* rows it may touch, fractions of the height */
 
 	/* Motion in videos; lengths in units of scene.s, times in seconds. */
