@@ -7,6 +7,7 @@
 
 #include "backend/render/mood.h"
 #include "backend/render/render.h"
+#include "backend/render/shape.h"
 
 #define SCENE_LAYERS_MAX 40
 
@@ -63,9 +64,7 @@ struct scene {
 	float s;       /* the unit of lengths: the shorter side, in pixels */
 	float horizon; /* pixels from the top */
 	int margin;    /* pixels left and right of the picture that layers cover too */
-	struct pt_f {
-		float x, y;
-	} sun; /* pixels */
+	struct pt sun; /* pixels */
 	float sun_r;
 	uint32_t seed;
 	struct traits traits;
