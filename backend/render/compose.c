@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "backend/render/compose.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "backend/render/noise.h"
 #include "backend/render/subject.h"
-#include "cache/base/mem.h"
 
 bool compose_has(const struct scene *s, unsigned int weather)
 {
