@@ -4,7 +4,7 @@
 #include "backend/render/noise.h"
 #include "backend/render/subject.h"
 
-static bool has(const struct scene *s, unsigned int weather)
+bool compose_has(const struct scene *s, unsigned int weather)
 {
 	return s->traits.weather & weather;
 }
@@ -79,7 +79,7 @@ float compose_horizon(const struct traits *t, uint32_t seed)
 	return at[t->place] + draw(seed, 4, -0.025f, 0.025f);
 }
 
-static v4 lit(const struct scene *s, uint32_t color)
+v4 compose_lit(const struct scene *s, uint32_t color)
 {
 	const struct mood *m = &s->mood;
 	v4 c = hex(color) * mix(m->shadow, m->light, 0.65f);
@@ -93,31 +93,32 @@ static v4 lit(const struct scene *s, uint32_t color)
 
 static uint32_t leaf_color(const struct scene *s)
 {
-	return has(s, WEATHER_AUTUMN)   ? 0xb8642a
-	       : has(s, WEATHER_WINTER) ? 0x36504e
-					: 0x37603c;
+	return compose_has(s, WEATHER_AUTUMN)   ? 0xb8642a
+	       : compose_has(s, WEATHER_WINTER) ? 0x36504e
+						: 0x37603c;
 }
 
 static void add_sky(struct scene *s)
 {
 	const struct mood *m = &s->mood;
-	bool is_grey = has(s, WEATHER_STORM | WEATHER_RAIN | WEATHER_SNOW);
+	bool is_grey = compose_has(s, WEATHER_STORM | WEATHER_RAIN | WEATHER_SNOW);
 	struct layer *l = scene_add(s, paint_sky, 0);
 
-	l->p[0] = has(s, WEATHER_STORM | WEATHER_RAIN)              ? 0.15f
-		  : has(s, WEATHER_AURORA) && !has(s, WEATHER_MOON) ? 0
-								    : 1;
-	if (m->is_night || has(s, WEATHER_STARS) || s->traits.hour == HOUR_DUSK) {
+	l->p[0] = compose_has(s, WEATHER_STORM | WEATHER_RAIN) ? 0.15f
+		  : compose_has(s, WEATHER_AURORA) && !compose_has(s, WEATHER_MOON) ? 0
+										    : 1;
+	if (m->is_night || compose_has(s, WEATHER_STARS) ||
+		s->traits.hour == HOUR_DUSK) {
 		for (int i = 0; i < 2; i++) {
 			l = scene_add(s, paint_stars, 0);
-			l->p[0] = has(s, WEATHER_STARS) ? 3.5f : 1.4f;
+			l->p[0] = compose_has(s, WEATHER_STARS) ? 3.5f : 1.4f;
 			l->p[1] = 1;
 			l->p[2] = m->is_night ? 1.1f : 0.6f;
 			l->pulse = i ? 0.6f : 0;
 			l->pulse_s = 2.6f;
 		}
 	}
-	if (has(s, WEATHER_STARS) && !has(s, WEATHER_AURORA)) {
+	if (compose_has(s, WEATHER_STARS) && !compose_has(s, WEATHER_AURORA)) {
 		l = scene_add(s, paint_nebula, 0);
 		l->p[0] = 0.55f;
 		l->p[1] = 1;
@@ -125,7 +126,7 @@ static void add_sky(struct scene *s)
 		l->c[1] = mix(m->horizon, hex(0x9a7ab8), 0.5f);
 		l->c[2] = hex(0xd8c8d0);
 	}
-	for (int i = 0; i < 2 && has(s, WEATHER_AURORA); i++) {
+	for (int i = 0; i < 2 && compose_has(s, WEATHER_AURORA); i++) {
 		l = scene_add(s, paint_aurora, 0);
 		l->c[0] = mood_tint(hex(0x50f0a0), m->horizon, 0.2f);
 		l->c[1] = i ? hex(0x8a50d8) : hex(0x3a90d8);
@@ -135,20 +136,24 @@ static void add_sky(struct scene *s)
 		l->drift = i ? 0.010f : -0.008f;
 		l->y1 = 0.9f;
 	}
-	if (has(s, WEATHER_STORM)) {
+	if (compose_has(s, WEATHER_STORM)) {
 		l = scene_add(s, paint_bolt, 0);
 		l->c[0] = hex(0xb8c4ff);
 		l->pulse = 1;
 		l->pulse_s = 3.3f;
 		l->y1 = 0.9f;
 	}
-	if (!m->is_night || has(s, WEATHER_CLOUDS)) {
+	if (!m->is_night || compose_has(s, WEATHER_CLOUDS)) {
 		l = scene_add(s, paint_clouds, 0.05f);
-		l->p[0] = has(s, WEATHER_CLOUDS) ? 0.30f : is_grey ? 0.12f : -0.02f;
+		l->p[0] = compose_has(s, WEATHER_CLOUDS) ? 0.30f
+			  : is_grey                      ? 0.12f
+							 : -0.02f;
 		l->p[0] += draw(s->seed, 21, -0.06f, 0.10f);
 		l->p[1] = draw(s->seed, 22, 0.9f, 1.5f);
-		l->p[2] = has(s, WEATHER_CLOUDS) ? 0.96f : 0.8f;
-		l->p[3] = has(s, WEATHER_CLOUDS) ? 1.0f : draw(s->seed, 23, 1.0f, 2.4f);
+		l->p[2] = compose_has(s, WEATHER_CLOUDS) ? 0.96f : 0.8f;
+		l->p[3] = compose_has(s, WEATHER_CLOUDS)
+				  ? 1.0f
+				  : draw(s->seed, 23, 1.0f, 2.4f);
 		l->c[0] = m->cloud_lit;
 		l->c[1] = m->cloud_dark;
 		l->drift = 0.012f;
@@ -156,13 +161,13 @@ static void add_sky(struct scene *s)
 	}
 }
 
-static void add_fog(struct scene *s, float at, float half, float strength, float depth)
+void compose_add_fog(struct scene *s, float at, float half, float strength, float depth)
 {
 	struct layer *l = scene_add(s, paint_fog, depth);
 
 	l->p[0] = at;
 	l->p[1] = half;
-	l->p[2] = has(s, WEATHER_FOG) ? clamp01(strength * 1.7f) : strength;
+	l->p[2] = compose_has(s, WEATHER_FOG) ? clamp01(strength * 1.7f) : strength;
 	l->p[3] = 0.8f;
 	l->c[0] = mix(s->mood.haze, s->mood.horizon, 0.35f);
 	l->drift = 0.014f;
@@ -170,88 +175,95 @@ static void add_fog(struct scene *s, float at, float half, float strength, float
 	l->y1 = clamp01(at + half);
 }
 
-static float units(const struct scene *s, float share_of_height)
+float compose_units(const struct scene *s, float share_of_height)
 {
 	return share_of_height * (float)s->h / s->s;
 }
 
-static int add_range(struct scene *s, int n, float tallest, float depth)
+int compose_add_range(struct scene *s, int n, float tallest, float depth)
 {
 	for (int i = 0; i < n; i++) {
 		float k = (float)i / (float)(n > 1 ? n - 1 : 1);
 		struct layer *l = scene_add(s, paint_ridge, depth * (0.3f + 0.7f * k));
 		float hor = s->horizon / (float)s->h;
-		struct crest_spec c = {CREST_ALPINE, units(s, hor + 0.02f + 0.05f * k),
+		struct crest_spec c = {CREST_ALPINE,
+			compose_units(s, hor + 0.02f + 0.05f * k),
 			tallest * (1 - 0.45f * k), 0.9f + 0.6f * k};
 		int r = scene_curve(s, l, &c);
 
 		if (r < 0)
 			return r;
 		l->ground = GROUND_ROCK;
-		l->c[0] = mix(lit(s, 0x6a7078), s->mood.near, 0.25f);
+		l->c[0] = mix(compose_lit(s, 0x6a7078), s->mood.near, 0.25f);
 		l->c[1] = s->mood.haze;
-		l->c[2] = mix(lit(s, 0xf4f8ff), s->mood.light, 0.4f);
+		l->c[2] = mix(compose_lit(s, 0xf4f8ff), s->mood.light, 0.4f);
 		l->p[0] = 0.75f;
-		l->p[1] = has(s, WEATHER_WINTER) ? 0.34f
+		l->p[1] = compose_has(s, WEATHER_WINTER) ? 0.34f
 			  : s->traits.hour == HOUR_DAY || s->seed % 3
 				  ? 0.09f - 0.05f * k
 				  : 0;
 		l->p[2] = 0.30f;
 		l->p[3] = 3.2f;
-		l->p[4] = has(s, WEATHER_FOG) ? 0.98f : 0.92f - 0.25f * k;
-		l->p[5] = 0.52f - 0.36f * k + (has(s, WEATHER_FOG) ? 0.25f : 0);
+		l->p[4] = compose_has(s, WEATHER_FOG) ? 0.98f : 0.92f - 0.25f * k;
+		l->p[5] = 0.52f - 0.36f * k + (compose_has(s, WEATHER_FOG) ? 0.25f : 0);
 		l->y0 = 0.05f;
 	}
 	return 0;
 }
 
-static int add_woods(struct scene *s, int n, float from, float to, float depth)
+int compose_add_woods(struct scene *s, int n, float from, float to, float depth)
 {
 	for (int i = 0; i < n; i++) {
 		float k = (float)(i + 1) / (float)n, at = from + (to - from) * k;
 		struct layer *l = scene_add(s, paint_ridge, depth + 0.3f * k);
-		struct crest_spec c = {CREST_HILL, units(s, at) + 0.05f,
+		struct crest_spec c = {CREST_HILL, compose_units(s, at) + 0.05f,
 			0.07f + 0.05f * k, 1.1f + 0.5f * k, 0.035f + 0.085f * k};
 		int r = scene_curve(s, l, &c);
 
 		if (r < 0)
 			return r;
 		l->ground = GROUND_FOREST;
-		l->c[0] = mix(lit(s, leaf_color(s)), s->mood.near, 0.35f + 0.3f * k);
+		l->c[0] = mix(
+			compose_lit(s, leaf_color(s)), s->mood.near, 0.35f + 0.3f * k);
 		l->c[1] = s->mood.haze;
-		l->c[2] = has(s, WEATHER_WINTER) ? lit(s, 0xdde8f2)
-						 : shade(lit(s, leaf_color(s)), 1.3f);
-		l->p[1] = has(s, WEATHER_WINTER) ? 0.42f : 0.35f;
+		l->c[2] = compose_has(s, WEATHER_WINTER)
+				  ? compose_lit(s, 0xdde8f2)
+				  : shade(compose_lit(s, leaf_color(s)), 1.3f);
+		l->p[1] = compose_has(s, WEATHER_WINTER) ? 0.42f : 0.35f;
 		l->p[2] = 0.26f;
 		l->p[4] = 0.85f - 0.4f * k;
-		l->p[5] = 0.55f * (1 - k) + 0.06f + (has(s, WEATHER_FOG) ? 0.22f : 0);
+		l->p[5] = 0.55f * (1 - k) + 0.06f +
+			  (compose_has(s, WEATHER_FOG) ? 0.22f : 0);
 		l->y0 = from - 0.25f;
 		if (i + 1 < n)
-			add_fog(s, at + 0.05f, 0.13f, 0.42f, depth + 0.3f * k);
+			compose_add_fog(s, at + 0.05f, 0.13f, 0.42f, depth + 0.3f * k);
 	}
 	return 0;
 }
 
-static int add_ground(struct scene *s, float at, float tall, float depth, bool is_front)
+int compose_add_ground(
+	struct scene *s, float at, float tall, float depth, bool is_front)
 {
 	struct layer *l = scene_add(s, paint_ridge, depth);
-	struct crest_spec c = {CREST_HILL, units(s, at) + tall * 0.5f, tall, 0.9f};
+	struct crest_spec c = {
+		CREST_HILL, compose_units(s, at) + tall * 0.5f, tall, 0.9f};
 	int r = scene_curve(s, l, &c);
 
 	if (r < 0)
 		return r;
 	l->y0 = at - 0.15f;
 	l->c[1] = s->mood.haze;
-	if (has(s, WEATHER_WINTER)) {
+	if (compose_has(s, WEATHER_WINTER)) {
 		l->ground = GROUND_SNOW;
-		l->c[0] = mix(lit(s, 0xf2f6fc), rgb(0.95f, 0.97f, 1),
+		l->c[0] = mix(compose_lit(s, 0xf2f6fc), rgb(0.95f, 0.97f, 1),
 			s->mood.is_night ? 0.1f : 0.5f);
 		l->p[5] = is_front ? 0 : 0.22f;
 		l->p[4] = 0;
 		l->p[2] = 0.12f;
 	} else {
 		l->ground = GROUND_GRASS;
-		l->c[0] = lit(s, has(s, WEATHER_AUTUMN) ? 0xa8823c : 0x5f8f3e);
+		l->c[0] = compose_lit(
+			s, compose_has(s, WEATHER_AUTUMN) ? 0xa8823c : 0x5f8f3e);
 		if (is_front)
 			l->c[0] = mix(l->c[0], s->mood.near, 0.25f);
 		l->p[5] = is_front ? 0 : 0.30f;
@@ -262,7 +274,7 @@ static int add_ground(struct scene *s, float at, float tall, float depth, bool i
 }
 
 /* Pines at both sides, on the ground added last. */
-static int add_pines(struct scene *s, int n, float tall, float keep_out, float depth)
+int compose_add_pines(struct scene *s, int n, float tall, float keep_out, float depth)
 {
 	const struct layer *ground = &s->layers[s->n_layers - 1];
 	struct layer *l = scene_add(s, paint_pines, depth);
@@ -276,9 +288,10 @@ static int add_pines(struct scene *s, int n, float tall, float keep_out, float d
 	l->p[0] = (float)n;
 	l->p[1] = tall;
 	l->p[2] = keep_out;
-	l->p[3] = has(s, WEATHER_WINTER) ? 0.92f : 0.22f;
-	l->c[0] = mix(lit(s, leaf_color(s)), s->mood.near, 0.62f);
-	l->c[1] = has(s, WEATHER_WINTER) ? lit(s, 0xeef4fa) : lit(s, 0x9ab070);
+	l->p[3] = compose_has(s, WEATHER_WINTER) ? 0.92f : 0.22f;
+	l->c[0] = mix(compose_lit(s, leaf_color(s)), s->mood.near, 0.62f);
+	l->c[1] = compose_has(s, WEATHER_WINTER) ? compose_lit(s, 0xeef4fa)
+						 : compose_lit(s, 0x9ab070);
 	return 0;
 }
 
@@ -286,7 +299,7 @@ static int add_blades(
 	struct scene *s, painter_fn paint, float n, float tall, float depth)
 {
 	struct layer *l = scene_add(s, paint, depth);
-	struct crest_spec c = {CREST_HILL, units(s, 0.93f), 0.05f, 1.2f};
+	struct crest_spec c = {CREST_HILL, compose_units(s, 0.93f), 0.05f, 1.2f};
 	v4 tint = s->traits.n_tints ? hex(s->traits.tint[0]) : hex(0xd83c34);
 	v4 second = s->traits.n_tints > 1 ? hex(s->traits.tint[1])
 					  : mix(tint, hex(0xf8d0e0), 0.45f);
@@ -295,12 +308,12 @@ static int add_blades(
 	l->p[1] = tall;
 	l->p[2] = 0.022f;
 	l->y0 = 0.5f;
-	l->c[0] = mix(lit(s, 0x3a6a30), s->mood.near, 0.35f);
-	l->c[1] = lit(s, has(s, WEATHER_AUTUMN) ? 0xd8b050 : 0x9ab848);
+	l->c[0] = mix(compose_lit(s, 0x3a6a30), s->mood.near, 0.35f);
+	l->c[1] = compose_lit(s, compose_has(s, WEATHER_AUTUMN) ? 0xd8b050 : 0x9ab848);
 	if (paint == paint_flowers) {
 		l->c[1] = mix(tint, tint * s->mood.light, 0.5f);
 		l->c[2] = mix(second, second * s->mood.light, 0.5f);
-		l->c[3] = lit(s, 0xf0c040);
+		l->c[3] = compose_lit(s, 0xf0c040);
 	}
 	return scene_curve(s, l, &c);
 }
@@ -335,389 +348,31 @@ static int add_subjects(struct scene *s, int n_phases, const atomic_bool *stop)
 	return r;
 }
 
-static int compose_forest(struct scene *s)
-{
-	int r = add_range(s, 1, 0.42f, 0.05f);
-
-	if (r == 0)
-		r = add_woods(s, 4, 0.50f, 0.70f, 0.1f);
-	if (r == 0)
-		r = add_ground(s, 0.74f, 0.08f, 0.5f, false);
-	if (r == 0)
-		r = add_pines(s, 9, 0.55f, 0.50f, 0.5f);
-	if (r == 0)
-		r = add_ground(s, 0.82f, 0.07f, 0.55f, true);
-	return r;
-}
-
-static int compose_mountains(struct scene *s)
-{
-	int r = add_range(s, 4, 0.55f, 0.25f);
-
-	if (r == 0) {
-		add_fog(s, s->horizon / (float)s->h + 0.06f, 0.16f, 0.5f, 0.25f);
-		r = add_woods(s, 2, 0.70f, 0.82f, 0.25f);
-	}
-	if (r == 0)
-		r = add_ground(s, 0.86f, 0.09f, 0.55f, true);
-	return r;
-}
-
-static int compose_water(struct scene *s, bool is_lake)
-{
-	float shore = s->horizon;
-	struct layer *l;
-	int r = 0;
-
-	if (is_lake)
-		r = add_range(s, 3, 0.46f, 0.15f);
-	if (is_lake && r == 0)
-		r = add_woods(s, 1, 0.50f, s->horizon / (float)s->h - 0.02f, 0.15f);
-	if (r < 0)
-		return r;
-	if (is_lake)
-		add_fog(s, shore / (float)s->h, 0.06f, 0.5f, 0.15f);
-	l = scene_add(s, paint_water, 0.2f);
-	l->p[0] = is_lake ? 0.35f : has(s, WEATHER_STORM) ? 1.25f : 0.8f;
-	l->p[1] = shore;
-	l->c[0] = mix(shade(s->mood.zenith, 0.55f), lit(s, 0x0f4a5c), 0.5f);
-	l->ripple = is_lake ? 0.004f : 0.010f;
-	l->y0 = shore / (float)s->h - 0.01f;
-	if (!has(s, WEATHER_STORM | WEATHER_RAIN | WEATHER_AURORA)) {
-		l = scene_add(s, paint_glitter, 0.2f);
-		l->p[1] = shore;
-		l->ripple = -0.014f;
-		l->y0 = shore / (float)s->h - 0.01f;
-	}
-	return 0;
-}
-
-/* Something to stand on at the side of the sea. */
-static int add_shore(struct scene *s)
-{
-	struct layer *l = scene_add(s, paint_ridge, 0.4f);
-	struct crest_spec c = {CREST_HILL, units(s, 0.93f), 0.10f, 1.1f};
-	int r;
-
-	c.cone_x = (s->sun.x > (float)s->w / 2 ? 0.36f : 0.62f) * (float)s->w / s->s;
-	c.cone_half = 0.75f;
-	c.cone_tall = 0.10f;
-	r = scene_curve(s, l, &c);
-	l->ground = has(s, WEATHER_WINTER) ? GROUND_SNOW : GROUND_ROCK;
-	l->c[0] = has(s, WEATHER_WINTER) ? lit(s, 0xf2f6fc)
-					 : mix(lit(s, 0x5c5448), s->mood.near, 0.4f);
-	l->c[1] = s->mood.haze;
-	l->p[0] = 0.8f;
-	l->p[3] = 6;
-	l->y0 = 0.6f;
-	return r;
-}
-
-static int compose_sea(struct scene *s, bool is_lake)
-{
-	enum subject first =
-		s->traits.n_subjects ? s->traits.subject[0].kind : SUBJECT_NONE;
-	int r = compose_water(s, is_lake);
-
-	if (r == 0 && first != SUBJECT_NONE && figure_of(first)->habitat == ON_GROUND)
-		r = add_shore(s);
-	return r;
-}
-
-static int compose_desert(struct scene *s)
-{
-	for (int i = 0; i < 5; i++) {
-		float k = (float)i / 4;
-		struct layer *l = scene_add(s, paint_ridge, 0.1f + 0.45f * k);
-		struct crest_spec c = {CREST_DUNE, units(s, 0.62f + 0.30f * k),
-			0.07f + 0.17f * k, 1.7f - 1.05f * k};
-		int r = scene_curve(s, l, &c);
-
-		if (r < 0)
-			return r;
-		l->ground = GROUND_SAND;
-		l->c[0] = lit(s, 0xe8a860);
-		l->c[1] = s->mood.haze;
-		l->p[0] = 0.32f;
-		l->p[2] = 0.22f;
-		l->p[4] = 0.62f * (1 - k);
-		l->p[5] = 0.5f * (1 - k);
-		l->y0 = 0.3f;
-	}
-	return 0;
-}
-
-static int compose_city(struct scene *s)
-{
-	bool is_dark = s->mood.is_night || s->traits.hour == HOUR_DUSK ||
-		       s->traits.hour == HOUR_SUNSET || s->traits.hour == HOUR_NONE;
-	struct layer *l;
-
-	for (int i = 0; i < 4; i++) {
-		float k = (float)i / 3;
-
-		l = scene_add(s, paint_city, 0.1f + 0.3f * k);
-		l->p[0] = (float)s->h * 0.87f;
-		l->p[1] = 0.78f - 0.34f * k;
-		l->p[2] = 0.055f + 0.065f * k;
-		l->p[3] = is_dark ? 0.22f + 0.16f * k : 0.08f;
-		l->p[4] = 0.011f + 0.008f * k;
-		l->c[0] = mix(mix(s->mood.haze, s->mood.sky, 0.35f), s->mood.near,
-			0.25f + 0.65f * k);
-		l->c[1] = mix(l->c[0], s->mood.haze, 0.55f - 0.3f * k);
-		l->c[2] = mix(hex(0xffd890), s->mood.haze, 0.45f * (1 - k));
-		l->c[3] = hex(s->traits.words & 2 ? 0x80e0ff : 0xff90c0);
-		add_fog(s, 0.86f, 0.16f, 0.25f, 0.1f + 0.3f * k);
-	}
-	l = scene_add(s, paint_water, 0.4f);
-	l->p[0] = 0.5f;
-	l->p[1] = (float)s->h * 0.86f;
-	l->c[0] = shade(s->mood.near, 1.2f);
-	l->ripple = 0.008f;
-	l->y0 = 0.85f;
-	if (s->traits.n_subjects &&
-		figure_of(s->traits.subject[0].kind)->habitat == ON_GROUND)
-		return add_shore(s);
-	return 0;
-}
-
-static void random_gas(struct scene *s, struct layer *l)
-{
-	static const uint32_t sets[][3] = {
-		{0x3a2a8a, 0xb8408a, 0xffc8a0},
-		{0x14508a, 0x2aa8b8, 0xf0e0c0},
-		{0x6a2a5a, 0xe0603a, 0xffe0a0},
-		{0x1a3a8a, 0x7a48c0, 0xb8e0ff},
-	};
-	const uint32_t *c = sets[s->seed % 4];
-
-	for (int i = 0; i < 3; i++) {
-		l->c[i] = hex(c[i]);
-		if (s->traits.n_tints)
-			l->c[i] = mood_tint(l->c[i],
-				hex(s->traits.tint[i % s->traits.n_tints]), 0.7f);
-	}
-	l->c[3] = hex(0x05060f);
-}
-
-static int compose_space(struct scene *s)
-{
-	struct layer *l = scene_add(s, paint_nebula, 0);
-
-	random_gas(s, l);
-	l->p[0] = 1;
-	l->p[1] = s->seed & 16 ? 0.85f : 0.3f;
-	for (int i = 0; i < 3; i++) {
-		l = scene_add(s, paint_stars, i ? 0.05f : 0);
-		l->p[0] = i == 2 ? 0.25f : 4;
-		l->p[1] = 4;
-		l->p[2] = i == 2 ? 2.4f : 1;
-		l->pulse = i == 1 ? 0.6f : 0;
-		l->pulse_s = 3;
-	}
-	if (has(s, WEATHER_PLANET | WEATHER_MOON) ||
-		(s->traits.n_subjects && s->seed & 32)) {
-		l = scene_add(s, paint_planet, 0.3f);
-		random_gas(s, l);
-		l->p[2] = s->s * draw(s->seed, 30, 0.20f, 0.28f);
-		l->p[0] = (float)s->w * (s->sun.x > (float)s->w / 2 ? 0.66f : 0.34f);
-		l->p[1] = (float)s->h * draw(s->seed, 31, 0.42f, 0.58f);
-		l->p[3] = s->seed & 64 ? 1 : 0;
-		l->c[3] = mix(l->c[1], hex(0xa8d8ff), 0.6f);
-	}
-	return 0;
-}
-
-static int compose_meadow(struct scene *s)
-{
-	int r = add_range(s, 2, 0.30f, 0.15f);
-
-	if (r == 0)
-		r = add_woods(s, 1, 0.60f, 0.64f, 0.2f);
-	if (r == 0)
-		r = add_ground(s, 0.68f, 0.10f, 0.35f, false);
-	if (r == 0)
-		r = add_ground(s, 0.78f, 0.12f, 0.55f, true);
-	return r;
-}
-
-static int compose_underwater(struct scene *s)
-{
-	struct layer *l = scene_add(s, paint_deep, 0);
-	v4 tint = s->traits.n_tints ? hex(s->traits.tint[0]) : hex(0x1f8fa0);
-
-	l->c[0] = mix(hex(0x58c0c8), mood_tint(hex(0x58c0c8), tint, 0.6f), 0.8f);
-	l->c[1] = mood_tint(hex(0x04203c), tint, 0.25f);
-	for (int i = 0; i < 2; i++) {
-		l = scene_add(s, paint_rays, 0.05f);
-		l->c[0] = hex(0xd0fff0);
-		l->p[0] = 0.34f;
-		l->pulse = 0.7f;
-		l->pulse_s = 6;
-		l->phase = (float)i * 3.1f;
-	}
-	for (int i = 0; i < 3; i++) {
-		float k = (float)i / 2;
-		struct crest_spec c = {CREST_HILL, units(s, 0.90f + 0.10f * k),
-			0.26f - 0.12f * k, 1.4f};
-		struct layer *weed;
-		int r;
-
-		l = scene_add(s, paint_ridge, 0.2f + 0.3f * k);
-		r = scene_curve(s, l, &c);
-		if (r < 0)
-			return r;
-		l->ground = GROUND_ROCK;
-		l->c[0] = mix(hex(0x1c4a58), hex(0x04121e), k);
-		l->c[1] = hex(0x1a6478);
-		l->p[0] = 0.6f;
-		l->p[3] = 5;
-		l->p[5] = 0.65f * (1 - k);
-		l->p[4] = 0.65f * (1 - k);
-		weed = scene_add(s, paint_weed, 0.2f + 0.3f * k);
-		r = scene_curve(s, weed, &c);
-		for (int x = 0; r == 0 && x < weed->curve_n; x++)
-			weed->curve[x] = l->curve[x];
-		if (r < 0)
-			return r;
-		weed->p[0] = 16 + 10 * k;
-		weed->p[1] = 0.16f + 0.12f * k;
-		weed->c[0] = mix(hex(0x1a5a60), hex(0x06201e), k);
-		weed->c[1] = mix(hex(0x2a8078), hex(0x1a5a3c), k);
-		weed->ripple = 0;
-	}
-	return 0;
-}
-
-static int compose_volcano(struct scene *s)
-{
-	struct crest_spec c = {CREST_HILL, units(s, 0.80f), 0.05f, 1.2f};
-	struct layer *l;
-	int r = add_range(s, 2, 0.3f, 0.1f);
-
-	if (r < 0)
-		return r;
-	l = scene_add(s, paint_ridge, 0.2f);
-	c.cone_x = draw(s->seed, 40, 0.38f, 0.62f) * (float)s->w / s->s;
-	c.cone_half = 0.42f;
-	c.cone_tall = 0.46f;
-	r = scene_curve(s, l, &c);
-	if (r < 0)
-		return r;
-	l->ground = GROUND_ROCK;
-	l->c[0] = mix(hex(0x4a3438), s->mood.near, 0.5f);
-	l->c[1] = mix(s->mood.haze, hex(0x8a3a28), 0.5f);
-	l->p[0] = 0.8f;
-	l->p[2] = 0.5f;
-	l->p[3] = 4;
-	l->p[4] = 0.5f;
-	for (int i = 0; i < 2; i++) {
-		struct layer *lava = scene_add(s, paint_lava, 0.2f);
-
-		r = scene_curve(s, lava, &c);
-		if (r < 0)
-			return r;
-		for (int x = 0; x < l->curve_n; x++)
-			lava->curve[x] = l->curve[x];
-		lava->p[0] = c.cone_x * s->s;
-		lava->p[1] = ridge_at(l, lava->p[0]) + s->s * 0.006f;
-		lava->p[2] = 0.42f;
-		lava->pulse = i ? 0.8f : 0.2f;
-		lava->pulse_s = 3.5f;
-		if (i)
-			lava->seed ^= 5;
-	}
-	r = add_ground(s, 0.88f, 0.08f, 0.55f, true);
-	l = &s->layers[s->n_layers - 1];
-	l->ground = GROUND_ROCK;
-	l->c[0] = mix(hex(0x2a2024), s->mood.near, 0.4f);
-	l->p[0] = 0.8f;
-	l->p[3] = 6;
-	return r;
-}
-
-static int compose_abstract(struct scene *s)
-{
-	static const uint32_t sets[][4] = {
-		{0x14213d, 0x2f6690, 0xf4a259, 0xf9f3e3},
-		{0x2d1e4f, 0xa23b72, 0xf18f5b, 0xfbe8c8},
-		{0x0b3c49, 0x1f8a8a, 0xa7d49b, 0xfff4d6},
-		{0x3b0d2c, 0xb3243f, 0xf0803c, 0xffe3b0},
-		{0x101820, 0x3d5a6c, 0xb8c5c9, 0xf4f1ea},
-		{0x1b1b4b, 0x5f4bb6, 0x86a5d9, 0xf3e9f5},
-	};
-	const uint32_t *c = sets[hash32(s->traits.words ^ 77) % 6];
-	struct layer *l = scene_add(s, paint_ink, 0.2f);
-
-	for (int i = 0; i < 4; i++) {
-		l->c[i] = hex(c[i]);
-		if (s->traits.n_tints && i < 3)
-			l->c[i] = mood_tint(l->c[i],
-				hex(s->traits.tint[(i + 2) % s->traits.n_tints]),
-				0.75f);
-	}
-	l->p[0] = draw(s->traits.words, 1, 0.9f, 2.0f);
-	l->p[1] = draw(s->traits.words, 2, 2.4f, 4.2f);
-	l->p[2] = draw(s->seed, 3, 0, 50);
-	l->p[3] = draw(s->seed, 4, 0, 50);
-	l->ripple = 0.012f;
-	return 0;
-}
-
-static int add_place(struct scene *s)
-{
-	switch (s->traits.place) {
-	case PLACE_MOUNTAINS:
-		return compose_mountains(s);
-	case PLACE_SEA:
-		return compose_sea(s, false);
-	case PLACE_LAKE:
-		return compose_sea(s, true);
-	case PLACE_FOREST:
-		return compose_forest(s);
-	case PLACE_DESERT:
-		return compose_desert(s);
-	case PLACE_CITY:
-		return compose_city(s);
-	case PLACE_SPACE:
-		return compose_space(s);
-	case PLACE_MEADOW:
-		return compose_meadow(s);
-	case PLACE_UNDERWATER:
-		return compose_underwater(s);
-	case PLACE_VOLCANO:
-		return compose_volcano(s);
-	case PLACE_NONE:
-	default:
-		return compose_abstract(s);
-	}
-}
-
 static int add_front(struct scene *s)
 {
 	enum place p = s->traits.place;
 	bool is_green = p == PLACE_MEADOW || p == PLACE_FOREST || p == PLACE_MOUNTAINS;
 	int r = 0;
 
-	if (has(s, WEATHER_WINTER) && is_green) {
-		r = add_ground(s, 0.95f, 0.06f, 1, true);
+	if (compose_has(s, WEATHER_WINTER) && is_green) {
+		r = compose_add_ground(s, 0.95f, 0.06f, 1, true);
 	} else if (is_green) {
 		r = add_blades(s, paint_grass, p == PLACE_MEADOW ? 700 : 420, 0.09f, 1);
-		if (r == 0 && (has(s, WEATHER_FLOWERS) || p == PLACE_MEADOW))
+		if (r == 0 && (compose_has(s, WEATHER_FLOWERS) || p == PLACE_MEADOW))
 			r = add_blades(s, paint_flowers,
-				has(s, WEATHER_FLOWERS) ? 70 : 16, 0.15f, 1);
+				compose_has(s, WEATHER_FLOWERS) ? 70 : 16, 0.15f, 1);
 	}
-	if (has(s, WEATHER_SNOW))
+	if (compose_has(s, WEATHER_SNOW))
 		add_particles(s, PARTICLE_SNOW, 420, 0xffffff, 0xe8f0fa);
-	if (has(s, WEATHER_RAIN))
+	if (compose_has(s, WEATHER_RAIN))
 		add_particles(s, PARTICLE_RAIN, 700, 0xd8e4ec, 0xb8c8d4);
-	if (p == PLACE_VOLCANO || has(s, WEATHER_FIRE))
+	if (p == PLACE_VOLCANO || compose_has(s, WEATHER_FIRE))
 		add_particles(s, PARTICLE_EMBER, 130, 0xffb050, 0xff6a28);
 	if (p == PLACE_UNDERWATER)
 		add_particles(s, PARTICLE_BUBBLE, 70, 0xd8fff8, 0xa8e8e8);
-	if (has(s, WEATHER_AUTUMN))
-		add_particles(s, PARTICLE_LEAF, 50, 0xd8702a, 0xb83a20);
-	if (is_green && !has(s, WEATHER_WINTER | WEATHER_RAIN | WEATHER_STORM))
+	if (compose_has(s, WEATHER_AUTUMN))
+		add_particles(s, PARTICLE_LEAF, 24, 0xd8702a, 0xb83a20);
+	if (is_green && !compose_has(s, WEATHER_WINTER | WEATHER_RAIN | WEATHER_STORM))
 		add_particles(s, PARTICLE_MOTE, 36, 0xfff4c0, 0xffe090);
 	return r;
 }
@@ -731,7 +386,7 @@ int compose(struct scene *s, int n_phases, const atomic_bool *stop)
 
 	if (has_sky)
 		add_sky(s);
-	r = add_place(s);
+	r = compose_add_place(s);
 	if (r == 0)
 		r = add_subjects(s, n_phases, stop);
 	if (r == 0)

@@ -348,7 +348,10 @@ static void apply(struct traits *t, const struct entry *e, struct waiting *w)
 {
 	switch (e->kind) {
 	case KIND_PLACE:
-		if (t->place == PLACE_NONE || t->place == PLACE_LAKE)
+		/* A lake has mountains and woods round it already. */
+		if (t->place == PLACE_NONE ||
+			(e->value == PLACE_LAKE && (t->place == PLACE_MOUNTAINS ||
+							   t->place == PLACE_FOREST)))
 			t->place = (enum place)e->value;
 		break;
 	case KIND_HOUR:

@@ -3,6 +3,7 @@
 #include "backend/render/noise.h"
 #include "backend/render/scene.h"
 
+#define MIRROR 0.62f  /* how much of the land calm water shows */
 #define CURVE_STEPS 2 /* heights per pixel, for clean steep edges */
 
 float ridge_at(const struct layer *l, float x)
@@ -92,8 +93,13 @@ void paint_ridge(const struct scene *s, const struct layer *l, struct tile *t)
 {
 	for (int y = t->y0; y < t->y0 + t->h; y++) {
 		v4 *px = tile_row(t, y);
-		float fy = (float)y / s->s;
+		float row = l->mirror > 0 ? 2 * l->mirror - (float)y : (float)y;
+		float fy = row / s->s, k = 1;
 
+		if (l->mirror > 0)
+			k = row > l->mirror ? 0 : MIRROR * ramp(0, l->mirror, row);
+		if (k <= 0)
+			continue;
 		for (int x = 0; x < t->w; x++) {
 			const float *h =
 				l->curve + (x + t->x0 - l->curve_x0) * CURVE_STEPS;
@@ -101,7 +107,7 @@ void paint_ridge(const struct scene *s, const struct layer *l, struct tile *t)
 			v4 c;
 
 			for (int i = 0; i < CURVE_STEPS; i++)
-				cover += clamp01((float)y + 1 - h[i]);
+				cover += clamp01(row + 1 - h[i]);
 			if (cover <= 0)
 				continue;
 			crest = h[0] / s->s;
@@ -109,7 +115,7 @@ void paint_ridge(const struct scene *s, const struct layer *l, struct tile *t)
 			fade = l->p[2] > 0 ? clamp01((fy - crest) / l->p[2]) : 0;
 			c = mix(c, l->c[1], l->p[5] + (l->p[4] - l->p[5]) * fade);
 			c[3] = 1;
-			over(px + x, c, cover / CURVE_STEPS);
+			over(px + x, c, k * cover / CURVE_STEPS);
 		}
 	}
 }

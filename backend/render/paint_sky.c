@@ -141,14 +141,18 @@ void paint_aurora(const struct scene *s, const struct layer *l, struct tile *t)
 				(0.85f - 0.2f * (float)k);
 
 			for (int y = t->y0; y < t->y0 + t->h; y++) {
-				float up = (foot - (float)y) / tall, a;
+				float row = l->mirror > 0 ? 2 * l->mirror - (float)y
+							  : (float)y;
+				float up = (foot - row) / tall, a;
 
+				if (l->mirror > 0 && row > l->mirror)
+					continue;
 				if (up < -0.08f || up > 1.6f)
 					continue;
 				a = up < 0 ? ramp(-0.08f, 0, up) : expf(-up * 2.6f);
 				glow(tile_row(t, y) + x,
 					mix(l->c[0], l->c[1], clamp01(up * 1.1f)),
-					a * power);
+					a * power * (l->mirror > 0 ? 0.5f : 1));
 			}
 		}
 	}

@@ -29,7 +29,7 @@ static float spikes(uint32_t seed, float fx, float per_unit, float tall)
 		uint32_t h = hash2(seed, i, 0);
 		float mid = (float)i + draw(h, 1, 0.2f, 0.8f);
 		float top = tall * draw(h, 2, 0.35f, 1);
-		float half = top * per_unit * 0.26f, k = 1 - fabsf(at - mid) / half;
+		float half = top * per_unit * 0.23f, k = 1 - fabsf(at - mid) / half;
 
 		if (k > 0) {
 			/* Branches: a saw that fades towards the tip. */
@@ -85,8 +85,9 @@ int scene_curve(struct scene *s, struct layer *l, const struct crest_spec *c)
 			     0.02f * fbm(l->seed + 5, fx * 14, 0.5f, 3) * (cone < 1);
 		}
 		if (c->trees > 0)
-			h += spikes(l->seed + 9, fx, 1.9f / c->trees, c->trees) +
-			     spikes(l->seed + 10, fx, 3.4f / c->trees, c->trees * 0.6f);
+			h += fmaxf(spikes(l->seed + 9, fx, 1.9f / c->trees, c->trees),
+				spikes(l->seed + 10, fx, 3.4f / c->trees,
+					c->trees * 0.6f));
 		l->curve[i] = s->s * (c->foot - h);
 	}
 	return 0;
@@ -156,10 +157,13 @@ int scene_add_subject(struct scene *s, int which, int n_phases, const atomic_boo
 					? &s->traits.subject[which].color
 					: NULL;
 	bool is_left = draw(s->seed, 72 + (uint32_t)which, 0, 1) < 0.5f;
+	static const uint32_t autumn = 0xc8702a;
 	struct layer *l =
 		scene_add(s, paint_sprite, f->habitat == ON_GROUND ? 0.55f : 0.4f);
 	float x, y, size;
 
+	if (kind == SUBJECT_TREE && !color && s->traits.weather & WEATHER_AUTUMN)
+		color = &autumn;
 	place_subject(s, f, which, &x, &y, &size);
 	if (f->habitat != ON_GROUND) {
 		l->bob_x = f->habitat == ON_WATER ? 0.006f : 0.05f;

@@ -7,6 +7,7 @@
 
 #include "backend/render/mood.h"
 #include "backend/render/render.h"
+#include "backend/render/shape.h"
 
 #define SCENE_LAYERS_MAX 40
 
@@ -46,6 +47,7 @@ struct layer {
 	int n_frames;
 	enum particle particle;
 	int n_particles; /* > 0: drawn anew in each frame of a video */
+	float mirror;    /* > 0: the row it is mirrored about, in calm water */
 	float y0, y1;    /* rows it may touch, fractions of the height */
 
 	/* Motion in videos; lengths in units of scene.s, times in seconds. */
@@ -62,9 +64,7 @@ struct scene {
 	float s;       /* the unit of lengths: the shorter side, in pixels */
 	float horizon; /* pixels from the top */
 	int margin;    /* pixels left and right of the picture that layers cover too */
-	struct pt_f {
-		float x, y;
-	} sun; /* pixels */
+	struct pt sun; /* pixels */
 	float sun_r;
 	uint32_t seed;
 	struct traits traits;

@@ -8,8 +8,9 @@
 #include "backend/render/shape.h"
 #include "cache/base/mem.h"
 
-#define BOX_X0 -16.0f /* what outlines and shadow may touch, in the units of the box   \
-		       */
+#define BOX_X0                                                                         \
+	-16.0f /* what outlines and shadow may touch, in the units of the box          \
+		*/
 #define BOX_X1 116.0f
 #define BOX_Y0 -18.0f
 #define BOX_Y1 118.0f

@@ -56,13 +56,14 @@ int main(void)
 		"the sound of silence"};
 	int r = 0;
 
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(prompts); i++)
 		r |= picture(prompts[i], "", 1024, 1024);
 	r |= picture(prompts[0], "artistic", 1024, 1024);
 	r |= picture(prompts[0], "sketch", 1024, 1024);
 	r |= picture("mountain valley at sunrise", "", 5504, 3072);
 	for (size_t i = 0; i < ARRAY_SIZE(prompts); i++)
-		r |= video(prompts[i], 1920, 1080, 8);
+		r |= video(prompts[i], 1920, 1080, 4);
 	r |= video(prompts[0], 3840, 2160, 2);
 	return r != 0;
 }

@@ -25,6 +25,8 @@ static void words_choose_place_and_subject(void)
 		{"raining on puppies", PLACE_NONE, SUBJECT_DOG, HOUR_NONE,
 			WEATHER_RAIN | WEATHER_CLOUDS},
 		{"a foggy seascape", PLACE_SEA, SUBJECT_NONE, HOUR_NONE, WEATHER_FOG},
+		{"mountain lake", PLACE_LAKE, SUBJECT_NONE, HOUR_NONE, 0},
+		{"a lake in the mountains", PLACE_LAKE, SUBJECT_NONE, HOUR_NONE, 0},
 		{"sunny day", PLACE_NONE, SUBJECT_NONE, HOUR_DAY, 0},
 	};
 
