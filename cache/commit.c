@@ -433,8 +433,8 @@ int cache_set_quality(struct cache *c, const struct cache_place *place, uint32_t
 		.score = score,
 	};
 
-	if (!is_graded(grade) && grade != '!')
-		return err_set(err, EINVAL, "a grade is A, B, C, D or !");
+	if (!is_graded(grade) && grade != '!' && grade != 0)
+		return err_set(err, EINVAL, "a grade is A, B, C, D, ! or none");
 	return tell(
 		writer_call(&c->writer, &f.op), "cannot keep the quality report", err);
 }

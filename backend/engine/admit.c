@@ -48,14 +48,14 @@ static int check_takes(const struct request *req, struct err *err)
 		return err_set(err, EINVAL, "count=%u is more than %d", (unsigned)n,
 			ENGINE_TAKES_MAX);
 	if (n > 1 && req->take > n)
-		return err_set(err, EINVAL, "count=%u has the takes 1 to %u", (unsigned)n,
-			(unsigned)n);
+		return err_set(err, EINVAL, "count=%u has the takes 1 to %u",
+			(unsigned)n, (unsigned)n);
 	return 0;
 }
 
-int admit(const struct engine *e, const struct request *req, const struct engine_who *who,
-	const struct record *rec, int64_t now_ms, const struct model_row **ret_row,
-	struct err *err)
+int admit(const struct engine *e, const struct request *req,
+	const struct engine_who *who, const struct record *rec, int64_t now_ms,
+	const struct model_row **ret_row, struct err *err)
 {
 	const struct model_row *row = catalogue_find(e->catalogue, req->model);
 	const struct provider *p = &e->provider;

@@ -24,14 +24,15 @@ static bool add_options(cJSON *o, const struct request *req)
 	return ok && cJSON_AddArrayToObject(o, "dropped_options");
 }
 
-static bool add_parameters(cJSON *o, const struct request *req, const struct output *out)
+static bool add_parameters(
+	cJSON *o, const struct request *req, const struct output *out)
 {
 	cJSON *p = cJSON_AddObjectToObject(o, "parameters");
 	bool ok = p;
 
 	if (ok && out->width)
 		ok = json_add_int(p, "width", out->width) &&
-			json_add_int(p, "height", out->height);
+		     json_add_int(p, "height", out->height);
 	if (ok && out->fps)
 		ok = json_add_int(p, "fps", out->fps);
 	if (ok && req->seconds)
@@ -42,9 +43,9 @@ static bool add_parameters(cJSON *o, const struct request *req, const struct out
 static bool add_prompt(cJSON *o, const struct run *r, const struct prompt *prompt)
 {
 	return add_str(o, "prompt", prompt->text) &&
-		add_str(o, "prompt_sent", r->prompt.data) &&
-		json_add_int(o, "prompt_length", (int64_t)prompt->codepoints) &&
-		add_str(o, "negative_sent", r->negative.data);
+	       add_str(o, "prompt_sent", r->prompt.data) &&
+	       json_add_int(o, "prompt_length", (int64_t)prompt->codepoints) &&
+	       add_str(o, "negative_sent", r->negative.data);
 }
 
 static bool add_outputs(cJSON *o, const struct run *r)
@@ -76,19 +77,19 @@ static bool fill(cJSON *o, const struct run *r, const struct output *out,
 	digest_hex(&key, hex);
 	clk_format(rec->created_ms, when);
 	return add_str(o, "id", hex) && add_str(o, "path", rec->path) &&
-		add_prompt(o, r, j->req.prompt) && add_str(o, "model", rec->model) &&
-		add_str(o, "served_by", rec->served_by) &&
-		add_options(o, &j->req) && add_parameters(o, &j->req, out) &&
-		(out->seed == SEED_UNKNOWN
-				? cJSON_AddNullToObject(o, "seed") != NULL
-				: json_add_int(o, "seed", (int64_t)out->seed)) &&
-		json_add_int(o, "draw", rec->draw) &&
-		json_add_int(o, "take", out->take) && add_outputs(o, r) &&
-		add_str(o, "created", when) &&
-		json_add_int(o, "latency_ms", rec->latency_ms) &&
-		json_add_int(o, "attempts", rec->attempts) &&
-		add_str(o, "backend", j->e->provider.ops->name) &&
-		add_str(o, "note", j->e->provider.ops->note);
+	       add_prompt(o, r, j->req.prompt) && add_str(o, "model", rec->model) &&
+	       add_str(o, "served_by", rec->served_by) && add_options(o, &j->req) &&
+	       add_parameters(o, &j->req, out) &&
+	       (out->seed == SEED_UNKNOWN
+			       ? cJSON_AddNullToObject(o, "seed") != NULL
+			       : json_add_int(o, "seed", (int64_t)out->seed)) &&
+	       json_add_int(o, "draw", rec->draw) &&
+	       json_add_int(o, "take", out->take) && add_outputs(o, r) &&
+	       add_str(o, "created", when) &&
+	       json_add_int(o, "latency_ms", rec->latency_ms) &&
+	       json_add_int(o, "attempts", rec->attempts) &&
+	       add_str(o, "backend", j->e->provider.ops->name) &&
+	       add_str(o, "note", j->e->provider.ops->note);
 }
 
 char *detail_json(const struct run *r, const struct output *o, const struct record *rec)

@@ -30,7 +30,8 @@ static bool ticket_move(struct ticket *t, uint8_t from, uint8_t to)
 	return atomic_compare_exchange_strong(&t->state, &from, to);
 }
 
-static void ticket_end(struct ticket *t, const struct record *rec, const struct err *err)
+static void ticket_end(
+	struct ticket *t, const struct record *rec, const struct err *err)
 {
 	struct engine *e = t->e;
 
@@ -153,8 +154,8 @@ static void remember_refusal(struct engine *e, const struct request *req,
 }
 
 /* Says no on the caller's thread, as far as it can be told here. */
-static int check(struct engine *e, const struct request *req, const struct engine_who *who,
-	const struct digest *key, struct err *err)
+static int check(struct engine *e, const struct request *req,
+	const struct engine_who *who, const struct digest *key, struct err *err)
 {
 	const struct model_row *row;
 	struct file_brief brief;
@@ -207,9 +208,9 @@ static bool count_ticket(struct engine *e)
 	return may;
 }
 
-int engine_submit(struct engine *e, const struct request *req, const struct engine_who *who,
-	enum engine_priority priority, engine_done_fn done, void *user,
-	struct ticket **ret, struct err *err)
+int engine_submit(struct engine *e, const struct request *req,
+	const struct engine_who *who, enum engine_priority priority,
+	engine_done_fn done, void *user, struct ticket **ret, struct err *err)
 {
 	struct ticket *t;
 	struct digest key;
@@ -344,7 +345,8 @@ int engine_start_with(const struct engine_config *config,
 	return 0;
 }
 
-int engine_start(const struct engine_config *config, struct engine **ret, struct err *err)
+int engine_start(
+	const struct engine_config *config, struct engine **ret, struct err *err)
 {
 	struct engine_parts parts = {.retry = RETRY_RULE};
 	int r;
@@ -365,7 +367,8 @@ static void stop_jobs(struct engine *e, bool also_running)
 
 	for (j = e->jobs; j; j = next) {
 		next = j->next;
-		if (also_running || j->phase == PHASE_QUEUED || j->phase == PHASE_BACKOFF)
+		if (also_running || j->phase == PHASE_QUEUED ||
+			j->phase == PHASE_BACKOFF)
 			job_advance(j, EVENT_STOP);
 	}
 }

@@ -6,12 +6,12 @@
  * called from any thread and never wait for a generation; completions run exactly once,
  * on the loop thread, never from inside submit, also after a cancel and at shutdown
  * (-ECANCELED). A completion must not block. The engine knows nothing of FUSE. */
-#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "backend/model/catalogue.h"
 #include "backend/request/request.h"
+#include "cache/base/json.h"
 #include "cache/cache.h"
 
 struct engine;
@@ -20,26 +20,27 @@ struct ticket;
 struct engine_config {
 	struct cache *cache;
 	const struct catalogue *catalogue;
-	const char *ns;		/* namespace of the store */
-	const char *backend;	/* "local" */
-	const char *exe;	/* for the media worker, normally "/proc/self/exe" */
-	const char *tmp_dir;	/* for unlinked temporary files: the state directory */
-	int max_concurrent;	/* slots, >= 1; normally 10 */
-	int stop_timeout_ms;	/* engine_stop waits this long for calls in flight */
-	int timeout_ms;		/* bounds one call of a provider */
-	int latency_ms;		/* the built-in renderer waits this long, like a real one */
-	int pool_threads;	/* 0: as many as processors, at least 2 */
+	const char *ns;      /* namespace of the store */
+	const char *backend; /* "local" */
+	const char *exe;     /* for the media worker, normally "/proc/self/exe" */
+	const char *tmp_dir; /* for unlinked temporary files: the state directory */
+	int max_concurrent;  /* slots, >= 1; normally 10 */
+	int stop_timeout_ms; /* engine_stop waits this long for calls in flight */
+	int timeout_ms;      /* bounds one call of a provider */
+	int latency_ms;   /* the built-in renderer waits this long, like a real one */
+	int pool_threads; /* 0: as many as processors, at least 2 */
 	bool fallback, offline;
-	bool enhance;		/* treat every prompt as enhance=on */
+	bool enhance;                     /* treat every prompt as enhance=on */
 	const char *const *blocked_words; /* the safety filter's list */
 	size_t n_blocked_words;
 	const char *const *deny_programs; /* never start a generation */
 	size_t n_deny_programs;
 };
 
-int engine_start(const struct engine_config *config, struct engine **ret, struct err *err);
-/* Refuses new work, waits up to stop_timeout for jobs in flight, completes the rest with
- * -ECANCELED, ends the threads. */
+int engine_start(
+	const struct engine_config *config, struct engine **ret, struct err *err);
+/* Refuses new work, waits up to stop_timeout for jobs in flight, completes the rest
+ * with -ECANCELED, ends the threads. */
 void engine_stop(struct engine *e);
 void engine_free(struct engine *e); /* after engine_stop; NULL is fine */
 
@@ -53,21 +54,21 @@ struct engine_who {
 
 /* `rec` (borrowed, GENERATED) on success; NULL on failure, then `err` says why. */
 typedef void (*engine_done_fn)(
-		void *user, const struct record *rec, const struct err *err);
+	void *user, const struct record *rec, const struct err *err);
 
 /* Asks for a complete request. Joins the running job for the same file if there is one.
- * Refused at once, with the sentence also kept for engine_last_error: -EINVAL outside the
- * model's limits, -EPERM blocked word or remembered refusal, -EACCES program not allowed,
- * -EIO earlier outcome unknown, -EOPNOTSUPP backend cannot make this kind, -ENOENT no
- * such model. 0: `done` will run once. `req` is copied. A file that is generated already
- * completes with its record. `ret` may be NULL. */
-int engine_submit(struct engine *e, const struct request *req, const struct engine_who *who,
-	enum engine_priority priority, engine_done_fn done, void *user,
-	struct ticket **ret, struct err *err);
+ * Refused at once, with the sentence also kept for engine_last_error: -EINVAL outside
+ * the model's limits, -EPERM blocked word or remembered refusal, -EACCES program not
+ * allowed, -EIO earlier outcome unknown, -EOPNOTSUPP backend cannot make this kind,
+ * -ENOENT no such model. 0: `done` will run once. `req` is copied. A file that is
+ * generated already completes with its record. `ret` may be NULL. */
+int engine_submit(struct engine *e, const struct request *req,
+	const struct engine_who *who, enum engine_priority priority,
+	engine_done_fn done, void *user, struct ticket **ret, struct err *err);
 
-/* The submitter no longer waits: `done` runs soon with -ECANCELED unless it ran already.
- * The job goes on and its result is kept. The ticket is freed by ticket_free, which may
- * be called at any time, from any thread. */
+/* The submitter no longer waits: `done` runs soon with -ECANCELED unless it ran
+ * already. The job goes on and its result is kept. The ticket is freed by ticket_free,
+ * which may be called at any time, from any thread. */
 void ticket_cancel(struct ticket *t);
 void ticket_free(struct ticket *t); /* NULL is fine */
 
@@ -89,7 +90,8 @@ void engine_job(struct engine *e, const struct digest *key, struct job_brief *re
  * the oldest are forgotten; those that matter for money are in the store. */
 bool engine_last_error(struct engine *e, const struct digest *key, struct err *ret,
 	int64_t *ret_when_ms);
-/* Used by rm: forgets the failure that is remembered in memory; true if there was one. */
+/* Used by rm: forgets the failure that is remembered in memory; true if there was one.
+ */
 bool engine_forget_error(struct engine *e, const struct digest *key);
 
 /* Everything for status.json: adds "jobs", "slots" and "backend" to `o`. -ENOMEM. */
@@ -110,6 +112,6 @@ struct request_place {
 	struct digest key;
 	struct cache_place place; /* points into this struct: do not move it */
 };
-int request_place_init(struct request_place *ret, const struct request *req, const char *ns,
-	const struct engine_who *who); /* who may be NULL */
+int request_place_init(struct request_place *ret, const struct request *req,
+	const char *ns, const struct engine_who *who); /* who may be NULL */
 void request_place_finish(struct request_place *p);

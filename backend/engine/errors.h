@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* The last failures, for <file>.error and errors.log. Bounded: the oldest are forgotten.
- * Any thread; one lock inside, held for a moment. */
+/* The last failures, for <file>.error and errors.log. Bounded: the oldest are
+ * forgotten. Any thread; one lock inside, held for a moment. */
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,7 +14,7 @@
 
 struct errors;
 
-struct errors *errors_new(void); /* NULL: out of memory */
+struct errors *errors_new(void);    /* NULL: out of memory */
 void errors_free(struct errors *e); /* NULL is fine */
 
 /* Remembers it; out of memory: does not. */

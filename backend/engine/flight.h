@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* What is being made now, by key: single-flight is one lookup here. Entries live in their
- * owners' structs. No lock inside: the engine's lock is held around every call. */
+/* What is being made now, by key: single-flight is one lookup here. Entries live in
+ * their owners' structs. No lock inside: the engine's lock is held around every call.
+ */
 #include <stddef.h>
 
 #include "cache/base/digest.h"

@@ -394,11 +394,11 @@ static void job_back_off(struct job *j, int64_t delay_ms, const struct err *err)
 		(long long)delay_ms, j->req.model, j->attempts);
 	set_phase(j, PHASE_BACKOFF);
 	release_slot(j);
-	loop_timer_set(
-		j->e->loop, &j->run->timer, clk_mono_ms() + delay_ms, on_timer);
+	loop_timer_set(j->e->loop, &j->run->timer, clk_mono_ms() + delay_ms, on_timer);
 	engine_dispatch(j->e);
 }
 
+/* Chance, not secrecy: a linear congruential generator will do. */
 static uint32_t next_random(struct engine *e)
 {
 	e->random = e->random * 6364136223846793005u + 1442695040888963407u;
@@ -422,9 +422,9 @@ static void job_failed(struct job *j, struct step *s)
 		r->is_last = true;
 		job_store(j);
 	} else if (err->transient && retry_may_help(err->code) &&
-		!engine_is_stopping(j->e) &&
-		retry_delay(&j->e->retry, j->attempts, clk_mono_ms() - j->granted_ms,
-			s->failed.retry_after_ms, next_random(j->e), &delay)) {
+		   !engine_is_stopping(j->e) &&
+		   retry_delay(&j->e->retry, j->attempts, clk_mono_ms() - j->granted_ms,
+			   s->failed.retry_after_ms, next_random(j->e), &delay)) {
 		job_back_off(j, delay, err);
 	} else {
 		job_end(j, err);
@@ -449,7 +449,8 @@ static void job_step(struct job *j, const struct outcome *last)
 		job_work(j, s.work);
 		break;
 	case STEP_DONE:
-		job_fail(j, EPROTO, "the provider made fewer files than it was asked for");
+		job_fail(j, EPROTO,
+			"the provider made fewer files than it was asked for");
 		break;
 	case STEP_FAILED:
 		job_failed(j, &s);

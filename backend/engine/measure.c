@@ -69,8 +69,8 @@ static int measure_bytes(struct measuring *m, const struct record *rec,
 	if (rec->type == MEDIA_TEXT)
 		r = measure_text(&bytes, ret, err);
 	else
-		r = quality_measure(m->e->exe, &src, MEASURE_TIMEOUT_MS, &m->item.stop,
-			ret, err);
+		r = quality_measure(
+			m->e->exe, &src, MEASURE_TIMEOUT_MS, &m->item.stop, ret, err);
 	if (r == 0)
 		ret->size_bytes = rec->size;
 	return r;
@@ -108,7 +108,7 @@ static void keep(struct measuring *m, const struct request_place *place,
 static bool is_about_the_bytes(int r)
 {
 	return r == -EPROTO || r == -EIO || r == -ETIMEDOUT || r == -EILSEQ ||
-		r == -EFBIG || r == -EBADMSG;
+	       r == -EFBIG || r == -EBADMSG;
 }
 
 static void measure_work(struct pool_item *i)

@@ -4,10 +4,10 @@
  * which give it a provider of their own.
  *
  * Threads: everything belongs to the loop thread, with these exceptions. `lock` is held
- * by the loop thread where it changes what queries read (flights, slots, the fields of a
- * job marked L) and by others where they read it; never around a callback, a provider or
- * the store. A run's outputs belong to the pool while an item of it is there. No other
- * lock is taken inside `lock`. */
+ * by the loop thread where it changes what queries read (flights, slots, the fields of
+ * a job marked L) and by others where they read it; never around a callback, a provider
+ * or the store. A run's outputs belong to the pool while an item of it is there. No
+ * other lock is taken inside `lock`. */
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -21,8 +21,8 @@
 #include "backend/policy/safety.h"
 #include "backend/provider/provider.h"
 
-#define ENGINE_TAKES_MAX 64		    /* of count=N: a bit each */
-#define ENGINE_REFUSAL_MS (10 * 60 * 1000)  /* a provider's refusal is remembered */
+#define ENGINE_TAKES_MAX 64                /* of count=N: a bit each */
+#define ENGINE_REFUSAL_MS (10 * 60 * 1000) /* a provider's refusal is remembered */
 
 /* What tests replace. The engine owns the provider from the call on. */
 struct engine_parts {
@@ -60,7 +60,7 @@ struct engine {
 	struct flights flights; /* job keys and keys of files */
 	struct slots slots;
 	struct job *jobs, *jobs_last; /* oldest first */
-	int n_active;		      /* jobs that hold a slot */
+	int n_active;                 /* jobs that hold a slot */
 	struct flights measuring;     /* files whose quality is being measured */
 
 	/* the loop thread's */
@@ -75,7 +75,7 @@ struct engine {
 
 enum ticket_state {
 	TICKET_SUBMITTED, /* on its way to the loop */
-	TICKET_PARKED,	  /* with a job, or being completed */
+	TICKET_PARKED,    /* with a job, or being completed */
 	TICKET_CANCELLED, /* by its owner; the loop completes it */
 	TICKET_DONE,
 };
@@ -106,17 +106,17 @@ struct submission {
 /* Takes the request out; frees the rest. NULL is fine. */
 void submission_free(struct submission *s);
 
-/* Loop: calls `done` unless the ticket was cancelled, whose completion is under way. The
- * ticket is gone afterwards. It must not be linked to a job any more. */
+/* Loop: calls `done` unless the ticket was cancelled, whose completion is under way.
+ * The ticket is gone afterwards. It must not be linked to a job any more. */
 void ticket_complete(struct ticket *t, const struct record *rec, const struct err *err);
 
 /* ---- admit.c: any thread ---- */
 
 /* May it be generated? *ret_row is its model. Errors as engine_submit. `rec` is what is
  * recorded (FAILED or UNKNOWN), or NULL. */
-int admit(const struct engine *e, const struct request *req, const struct engine_who *who,
-	const struct record *rec, int64_t now_ms, const struct model_row **ret_row,
-	struct err *err);
+int admit(const struct engine *e, const struct request *req,
+	const struct engine_who *who, const struct record *rec, int64_t now_ms,
+	const struct model_row **ret_row, struct err *err);
 /* Upper bound of the bytes of `takes` files, for the store's room. */
 uint64_t room_needed(
 	const struct model_row *row, const struct request *req, uint32_t takes);
@@ -143,14 +143,14 @@ struct job {
 	struct engine *e;
 	struct request req; /* the take is the first submitter's */
 	const struct model_row *row;
-	struct flight flight;	/* by job key */
+	struct flight flight;   /* by job key */
 	struct flight *by_take; /* count=N: N keys of files; else NULL */
 	uint32_t n_takes;
 	uint64_t wanted, settled; /* L: a bit per take; bit 0 unless count=N */
-	enum job_phase phase;	  /* L */
+	enum job_phase phase;     /* L */
 	enum engine_priority priority;
 	uint32_t uid;
-	uint32_t readers;   /* L */
+	uint32_t readers; /* L */
 	uint32_t attempts;
 	int64_t since_ms;   /* Unix time of submission */
 	int64_t granted_ms; /* L: CLOCK_MONOTONIC, of the first slot; 0 before */
@@ -174,11 +174,11 @@ const char *job_phase_name(enum job_phase phase);
 /* ---- run.c: one stay of a job in the slots, and what the pool does for it ---- */
 
 struct made {
-	struct request req;	   /* borrows everything but the take */
+	struct request req;        /* borrows everything but the take */
 	struct blob_writer *bytes; /* pool */
-	struct record rec;	   /* once stored */
-	int stored;		   /* 1: yes; <0: failed, `err` */
-	bool is_settled;	   /* loop: those who wait for it were told */
+	struct record rec;         /* once stored */
+	int stored;                /* 1: yes; <0: failed, `err` */
+	bool is_settled;           /* loop: those who wait for it were told */
 	struct err err;
 };
 
@@ -192,7 +192,7 @@ struct run {
 	provider_work_fn work;
 	int result; /* of the last work */
 	struct err err;
-	bool is_last; /* end after storing */
+	bool is_last;    /* end after storing */
 	bool is_granted; /* holds a slot */
 	bool is_stopped;
 	int64_t started_ms; /* CLOCK_MONOTONIC */
@@ -212,8 +212,10 @@ bool run_has_unstored(const struct run *r);
 
 /* ---- detail.c ---- */
 
-/* What <file>.json shows, one line of JSON, owned by the caller. NULL: out of memory. */
-char *detail_json(const struct run *r, const struct output *o, const struct record *rec);
+/* What <file>.json shows, one line of JSON, owned by the caller. NULL: out of memory.
+ */
+char *detail_json(
+	const struct run *r, const struct output *o, const struct record *rec);
 
 /* ---- measure.c ---- */
 

@@ -5,8 +5,8 @@
 
 _Static_assert(REQUEST_COMPONENTS_MAX <= CACHE_DEPTH_MAX, "a request fits a place");
 
-int request_place_init(struct request_place *ret, const struct request *req, const char *ns,
-	const struct engine_who *who)
+int request_place_init(struct request_place *ret, const struct request *req,
+	const char *ns, const struct engine_who *who)
 {
 	int r;
 

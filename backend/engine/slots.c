@@ -79,8 +79,8 @@ static struct lane *lane_find(const struct slot_user *u, const char *program)
 }
 
 /* The lane, made if it is not there, with its user. */
-static struct lane *lane_get(struct slots *s, enum engine_priority class, uint32_t uid,
-	const char *program)
+static struct lane *lane_get(
+	struct slots *s, enum engine_priority class, uint32_t uid, const char *program)
 {
 	struct slot_user *u = user_find(s, class, uid);
 	struct lane *l = u ? lane_find(u, program) : NULL;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* Who goes next: opens before batch work; within a class users take turns, and within a
- * user programs do, so that one user's thousand opens do not starve another's single one.
- * Entries live in their owners' structs. No lock inside: the engine's lock is held. */
+ * user programs do, so that one user's thousand opens do not starve another's single
+ * one. Entries live in their owners' structs. No lock inside: the engine's lock is
+ * held. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -68,14 +68,14 @@ static bool add_job(const struct engine *e, cJSON *list, const struct job *j)
 	}
 	brief_of(e, j, &b);
 	ok = request_display(&j->req, &path) == 0 &&
-		cJSON_AddStringToObject(o, "path", path.data) &&
-		cJSON_AddStringToObject(o, "model", j->req.model) &&
-		cJSON_AddStringToObject(o, "state",
-			b.state == JOB_QUEUED ? "queued" : "generating") &&
-		cJSON_AddNumberToObject(
-			o, "seconds", (double)((clk_real_ms() - b.since_ms) / 100) / 10) &&
-		json_add_int(o, "position", b.position) &&
-		json_add_int(o, "readers", b.readers);
+	     cJSON_AddStringToObject(o, "path", path.data) &&
+	     cJSON_AddStringToObject(o, "model", j->req.model) &&
+	     cJSON_AddStringToObject(
+		     o, "state", b.state == JOB_QUEUED ? "queued" : "generating") &&
+	     cJSON_AddNumberToObject(
+		     o, "seconds", (double)((clk_real_ms() - b.since_ms) / 100) / 10) &&
+	     json_add_int(o, "position", b.position) &&
+	     json_add_int(o, "readers", b.readers);
 	buf_finish(&path);
 	if (ok && b.permille >= 0)
 		return cJSON_AddNumberToObject(o, "percent", b.permille / 10.0);
@@ -105,8 +105,8 @@ static bool add_slots(const struct engine *e, cJSON *o)
 	size_t queue = e->slots.n[PRIORITY_OPEN] + e->slots.n[PRIORITY_BATCH];
 
 	return s && json_add_int(s, "active_requests", e->n_active) &&
-		json_add_int(s, "available_slots", e->max_concurrent - e->n_active) &&
-		json_add_int(s, "queue_size", (int64_t)queue);
+	       json_add_int(s, "available_slots", e->max_concurrent - e->n_active) &&
+	       json_add_int(s, "queue_size", (int64_t)queue);
 }
 
 static bool add_backend(const struct engine *e, cJSON *o)
@@ -115,11 +115,11 @@ static bool add_backend(const struct engine *e, cJSON *o)
 	cJSON *b = cJSON_AddObjectToObject(o, "backend");
 
 	return b && cJSON_AddStringToObject(b, "name", ops->name) &&
-		cJSON_AddStringToObject(b, "namespace", e->ns) &&
-		cJSON_AddBoolToObject(b, "paid", ops->is_paid) &&
-		cJSON_AddBoolToObject(b, "offline", e->offline) &&
-		cJSON_AddBoolToObject(b, "healthy", !e->is_stopping) &&
-		cJSON_AddStringToObject(b, "note", ops->note);
+	       cJSON_AddStringToObject(b, "namespace", e->ns) &&
+	       cJSON_AddBoolToObject(b, "paid", ops->is_paid) &&
+	       cJSON_AddBoolToObject(b, "offline", e->offline) &&
+	       cJSON_AddBoolToObject(b, "healthy", !e->is_stopping) &&
+	       cJSON_AddStringToObject(b, "note", ops->note);
 }
 
 int engine_status(struct engine *e, cJSON *o)
@@ -136,9 +136,9 @@ int engine_status(struct engine *e, cJSON *o)
 
 static double percent(const struct totals *t)
 {
-	return t->requests ? 100.0 * (double)(t->requests - t->failed) /
-					(double)t->requests
-			   : 0;
+	return t->requests
+		       ? 100.0 * (double)(t->requests - t->failed) / (double)t->requests
+		       : 0;
 }
 
 static double average(double sum, uint64_t n)
@@ -179,16 +179,16 @@ static bool add_totals(cJSON *o, const struct totals *t)
 	double seconds = (double)t->duration_ms / 1000;
 
 	return json_add_int(o, "total_requests", (int64_t)t->requests) &&
-		json_add_int(o, "successful_requests",
-			(int64_t)(t->requests - t->failed)) &&
-		json_add_int(o, "failed_requests", (int64_t)t->failed) &&
-		cJSON_AddNumberToObject(o, "success_rate", percent(t)) &&
-		cJSON_AddNumberToObject(o, "total_duration_seconds", seconds) &&
-		cJSON_AddNumberToObject(
-			o, "average_duration", average(seconds, t->generated)) &&
-		json_add_usd(o, "total_cost_usd", t->spent_ud) &&
-		json_add_usd(o, "average_cost_per_request",
-			average_ud(t->spent_ud, t->generated));
+	       json_add_int(
+		       o, "successful_requests", (int64_t)(t->requests - t->failed)) &&
+	       json_add_int(o, "failed_requests", (int64_t)t->failed) &&
+	       cJSON_AddNumberToObject(o, "success_rate", percent(t)) &&
+	       cJSON_AddNumberToObject(o, "total_duration_seconds", seconds) &&
+	       cJSON_AddNumberToObject(
+		       o, "average_duration", average(seconds, t->generated)) &&
+	       json_add_usd(o, "total_cost_usd", t->spent_ud) &&
+	       json_add_usd(o, "average_cost_per_request",
+		       average_ud(t->spent_ud, t->generated));
 }
 
 int engine_metrics(struct engine *e, cJSON *o)

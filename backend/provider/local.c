@@ -157,8 +157,8 @@ static int local_work(void *ctx, struct provider_job *job, struct sink *sink,
 
 	r = limits_pixels(job->row, job->req, &o->width, &o->height);
 	if (r < 0)
-		return err_set(err, -r, "%s makes no picture of this shape",
-			job->row->name);
+		return err_set(
+			err, -r, "%s makes no picture of this shape", job->row->name);
 	o->seed = local_seed(job->req, o->take, o->draw);
 	local_drawing(job->req, o->seed, &spec.seed);
 	spec.style = limits_value(job->row, job->req, OPT_STYLE);
@@ -229,7 +229,8 @@ static const struct provider_ops local_ops = {
 	.free = local_free,
 };
 
-int local_new(const char *tmp_dir, int latency_ms, struct provider *ret, struct err *err)
+int local_new(
+	const char *tmp_dir, int latency_ms, struct provider *ret, struct err *err)
 {
 	struct local *l = new0(struct local);
 

@@ -15,8 +15,8 @@
 #include "cache/base/err.h"
 
 enum output_state {
-	OUTPUT_WANTED,	/* not made yet */
-	OUTPUT_MADE,	/* all its bytes went to the sink */
+	OUTPUT_WANTED,  /* not made yet */
+	OUTPUT_MADE,    /* all its bytes went to the sink */
 	OUTPUT_REFUSED, /* this one was filtered out: `err` */
 };
 
@@ -28,7 +28,7 @@ struct output {
 	uint16_t take;
 	uint32_t draw;
 	enum output_state state;
-	uint64_t seed; /* SEED_UNKNOWN if nobody told */
+	uint64_t seed;               /* SEED_UNKNOWN if nobody told */
 	uint32_t width, height, fps; /* 0: does not apply */
 	int64_t charged_ud;
 	struct err err; /* OUTPUT_REFUSED */
@@ -63,10 +63,10 @@ struct step {
 	union {
 		int64_t until_ms; /* STEP_WAIT: CLOCK_MONOTONIC */
 		provider_work_fn work;
-		struct {	       /* STEP_FAILED */
+		struct {                /* STEP_FAILED */
 			struct err err; /* transient: it was certainly not accepted */
 			int64_t retry_after_ms; /* < 0: not told */
-			bool is_refusal;	/* about the content: remember it */
+			bool is_refusal;        /* about the content: remember it */
 		} failed;
 	};
 };
@@ -75,8 +75,8 @@ enum outcome_kind { OUTCOME_BEGIN, OUTCOME_WAITED, OUTCOME_WORKED };
 
 struct outcome {
 	enum outcome_kind kind;
-	int64_t now_ms; /* CLOCK_MONOTONIC */
-	int result;	/* OUTCOME_WORKED: what work or the store returned */
+	int64_t now_ms;        /* CLOCK_MONOTONIC */
+	int result;            /* OUTCOME_WORKED: what work or the store returned */
 	const struct err *err; /* if result < 0 */
 };
 
@@ -85,11 +85,12 @@ struct provider_ops {
 	bool is_paid;
 	const char *note; /* stands in every record, e.g. "not AI"; "" for none */
 
-	/* Any thread, before a job is made. -EOPNOTSUPP with a sentence: never this kind. */
-	int (*can_make)(void *ctx, const struct model_row *row, const struct request *req,
-		struct err *err);
-	/* The loop thread. Also begins again after a retry: OUTCOME_BEGIN with the outputs
-	 * that are made already. */
+	/* Any thread, before a job is made. -EOPNOTSUPP with a sentence: never this
+	 * kind. */
+	int (*can_make)(void *ctx, const struct model_row *row,
+		const struct request *req, struct err *err);
+	/* The loop thread. Also begins again after a retry: OUTCOME_BEGIN with the
+	 * outputs that are made already. */
 	void (*next)(void *ctx, struct provider_job *job, const struct outcome *last,
 		struct step *ret);
 	void (*free)(void *ctx); /* after the last job; may be NULL */
