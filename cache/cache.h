@@ -6,7 +6,8 @@
  * Writes: any thread but the loop thread and the notify thread; the call hands the
  * operation to the one store thread (group commit) and returns when it is durable.
  * A `struct cache` is made after the last fork and belongs to one process; the lock
- * file in the directory keeps others out. Strings in results are owned by the caller. */
+ * file in the directory keeps others out. Strings in results are owned by the caller.
+ */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,9 +20,10 @@
 struct cache;
 
 struct cache_config {
-	const char *dir; /* absolute; made with 0700 if it is not there */
-	const char *ns;	 /* namespace: "local", "google", "openai:<origin>" */
-	uint64_t map_size; /* bytes; 0: max(1 TiB, twice the file). Tests make it small */
+	const char *dir;   /* absolute; made with 0700 if it is not there */
+	const char *ns;    /* namespace: "local", "google", "openai:<origin>" */
+	uint64_t map_size; /* bytes; 0: max(1 TiB, twice the file). Tests make it small
+			    */
 	uint64_t reserve_bytes; /* room that room_for() keeps free; normally 64 MiB */
 };
 
@@ -55,10 +57,10 @@ int cache_brief(struct cache *c, const struct digest *key, struct file_brief *re
 struct cache_place {
 	const struct digest *key;
 	const char *const *name; /* e.g. "prompts","a red fox","imagen-3","1.png" */
-	size_t n;		 /* 2..CACHE_DEPTH_MAX */
+	size_t n;                /* 2..CACHE_DEPTH_MAX */
 	const struct digest *prompt_id; /* NULL: no prompt text to keep */
-	const char *prompt;		/* its text, kept once per prompt */
-	const char *program;	/* who asked: counted in totals; may be NULL */
+	const char *prompt;             /* its text, kept once per prompt */
+	const char *program;            /* who asked: counted in totals; may be NULL */
 	uint32_t uid;
 };
 #define CACHE_DEPTH_MAX 32
@@ -81,14 +83,15 @@ int cache_remove(struct cache *c, const struct cache_place *place, struct err *e
 int cache_set_quality(struct cache *c, const struct cache_place *place, uint32_t draw,
 	const char *json, uint8_t grade, double score, struct err *err);
 
-/* Draw `n` of a removed file (".history/1.png~n", n counts removals of that file from 1).
- * -ENOENT. */
+/* Draw `n` of a removed file (".history/1.png~n", n counts removals of that file from
+ * 1). -ENOENT. */
 int cache_history(struct cache *c, const struct digest *key, uint32_t n,
 	struct record *ret, struct err *err);
 
 /* What .history of a listed directory holds: names "1.png~1", in no special order. */
 int cache_history_list(struct cache *c, uint64_t dir,
-	int (*fn)(void *user, const char *name, const struct digest *key, uint32_t draw),
+	int (*fn)(
+		void *user, const char *name, const struct digest *key, uint32_t draw),
 	void *user);
 
 /* ---- bytes ---- */
@@ -99,7 +102,8 @@ int cache_history_list(struct cache *c, uint64_t dir,
  * memory is bounded (about 16 MiB for one writer). One thread at a time.
  * write may wait for the disk: not on the loop thread. */
 struct blob_writer *blob_writer_new(struct cache *c, struct err *err);
-int blob_writer_write(struct blob_writer *w, const void *data, size_t len, struct err *err);
+int blob_writer_write(
+	struct blob_writer *w, const void *data, size_t len, struct err *err);
 uint64_t blob_writer_size(const struct blob_writer *w);
 void blob_writer_free(struct blob_writer *w); /* drops what was not committed */
 
@@ -113,16 +117,16 @@ void cache_view_end(struct cache *c, struct cache_view *v);
 int cache_view_iov(struct cache_view *v, uint64_t blob_id, uint64_t size, uint64_t off,
 	size_t len, struct iovec *iov, int *n, size_t *ret_len);
 /* A copy, for pool work. Reads all of len or fails. */
-int cache_read(struct cache *c, uint64_t blob_id, uint64_t size, uint64_t off, void *buf,
-	size_t len, struct err *err);
+int cache_read(struct cache *c, uint64_t blob_id, uint64_t size, uint64_t off,
+	void *buf, size_t len, struct err *err);
 
 /* ---- the listed tree ---- */
 
 struct cache_entry {
 	const char *name; /* valid during the callback */
 	bool is_dir;
-	uint64_t cookie;     /* > 0, rising, stable while the entry lives */
-	struct digest key;   /* files: cache_brief(key) */
+	uint64_t cookie;         /* > 0, rising, stable while the entry lives */
+	struct digest key;       /* files: cache_brief(key) */
 	struct digest prompt_id; /* prompt directories: which prompt; else zeros */
 };
 typedef int (*cache_list_fn)(void *user, const struct cache_entry *e);
@@ -130,20 +134,24 @@ typedef int (*cache_list_fn)(void *user, const struct cache_entry *e);
 /* The id of a listed directory: name[0..n) from the tree root. -ENOENT. Ids are stable
  * across mounts, never reused; id of the root itself (n == 0) is 1. */
 int cache_dir_find(struct cache *c, const char *const *name, size_t n, uint64_t *ret);
-/* Entries after `cookie` (0: from the start) until fn returns nonzero, which is returned. */
-int cache_list(struct cache *c, uint64_t dir, uint64_t cookie, cache_list_fn fn, void *user);
+/* Entries after `cookie` (0: from the start) until fn returns nonzero, which is
+ * returned. */
+int cache_list(
+	struct cache *c, uint64_t dir, uint64_t cookie, cache_list_fn fn, void *user);
 
-/* A prompt by the first 16 hex digits of its id / by its id: text owned by the caller. */
-int cache_prompt_by_hash(struct cache *c, const char *hex16, char **ret, size_t *ret_len);
+/* A prompt by the first 16 hex digits of its id / by its id: text owned by the caller.
+ */
+int cache_prompt_by_hash(
+	struct cache *c, const char *hex16, char **ret, size_t *ret_len);
 
 /* ---- totals, kept in the commits that change them ---- */
 
 struct totals {
-	uint64_t generated;	/* draws made, removed ones too */
+	uint64_t generated;        /* draws made, removed ones too */
 	uint64_t failed, requests; /* jobs that ended, over the store's life */
-	uint64_t grades[4];	/* A..D of current files */
+	uint64_t grades[4];        /* A..D of current files */
 	int64_t spent_ud, reserved_ud, unknown_ud, saved_ud;
-	uint64_t duration_ms;	/* sum over generated */
+	uint64_t duration_ms; /* sum over generated */
 };
 /* Of a listed directory (id 1: all), for one model or, model == NULL, all models. */
 int cache_totals(struct cache *c, uint64_t dir, const char *model, struct totals *ret);
@@ -159,8 +167,8 @@ int cache_best(struct cache *c, uint64_t dir, enum media_type type, char **ret_n
 /* An open was answered from the store: adds what it would have cost to saved_usd of the
  * file's model in each directory above. Any thread, never waits: summed in memory and
  * written about once a second and at close. */
-void cache_count_saved(struct cache *c, const struct cache_place *place, const char *model,
-	int64_t estimate_ud);
+void cache_count_saved(struct cache *c, const struct cache_place *place,
+	const char *model, int64_t estimate_ud);
 /* A job ended without a record (metrics): model, failed. Same rule. */
 void cache_count_failed(struct cache *c, const char *model);
 
@@ -179,18 +187,21 @@ int cache_input_put(struct cache *c, const char *name, struct blob_writer *w,
 int cache_input_rename(struct cache *c, const char *from, const char *to, bool replace,
 	struct err *err); /* -EEXIST unless replace */
 int cache_input_remove(struct cache *c, const char *name, struct err *err);
-int cache_input_touch(struct cache *c, const char *name, int64_t mtime_ms, struct err *err);
+int cache_input_touch(
+	struct cache *c, const char *name, int64_t mtime_ms, struct err *err);
 int cache_input_list(struct cache *c, const char *after,
-	int (*fn)(void *user, const char *name, const struct input_brief *b), void *user);
+	int (*fn)(void *user, const char *name, const struct input_brief *b),
+	void *user);
 
 /* ---- upkeep ---- */
 
 /* Lists a prompt (place: tree and spelling only, n == 2) though nothing is generated;
  * for a file's place marks it as never to be pruned. on=false undoes it. */
-int cache_pin(struct cache *c, const struct cache_place *place, bool on, struct err *err);
+int cache_pin(
+	struct cache *c, const struct cache_place *place, bool on, struct err *err);
 
 struct prune_rule {
-	int64_t older_than_ms;	/* removed before this time; INT64_MAX: all */
+	int64_t older_than_ms;  /* removed before this time; INT64_MAX: all */
 	uint64_t at_most_bytes; /* stop after freeing this much; UINT64_MAX: no limit */
 	bool dry_run;
 };

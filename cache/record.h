@@ -21,27 +21,28 @@ enum record_state {
 struct record {
 	enum record_state state;
 	enum media_type type;
-	uint32_t draw;	 /* 0, 1, ... one more after each rm */
+	uint32_t draw;       /* 0, 1, ... one more after each rm */
 	uint32_t errno_code; /* FAILED, UNKNOWN: what open returned */
 	uint32_t attempts;
 	uint32_t latency_ms; /* of the job, from its slot to the stored bytes */
-	uint8_t grade;	 /* 'A'..'D'; 0 not measured; '!' could not be measured */
-	struct digest blob; /* GENERATED: SHA-256 of the bytes */
-	struct digest orig; /* the provider's bytes if they were converted, else zeros */
-	uint64_t size;	    /* bytes of blob */
+	uint8_t grade;       /* 'A'..'D'; 0 not measured; '!' could not be measured */
+	struct digest blob;  /* GENERATED: SHA-256 of the bytes */
+	struct digest
+		orig;  /* the provider's bytes if they were converted, else zeros */
+	uint64_t size; /* bytes of blob */
 	uint64_t orig_size;
 	uint64_t blob_id, orig_id; /* where the chunks are; set by the store */
-	uint64_t seed;	    /* UINT64_MAX: not known */
-	int64_t created_ms; /* Unix time */
+	uint64_t seed;             /* UINT64_MAX: not known */
+	int64_t created_ms;        /* Unix time */
 	int64_t retry_at_ms;
 	int64_t estimate_ud; /* what the named model would have cost */
 	int64_t charged_ud;
-	char *path;	 /* canonical path */
-	char *model;	 /* as named */
+	char *path;      /* canonical path */
+	char *model;     /* as named */
 	char *served_by; /* catalogue row that made it */
-	char *why;	 /* FAILED, UNKNOWN: the sentence */
-	char *detail;	 /* JSON: request as sent, dropped options, outputs, times */
-	char *quality;	 /* JSON, or NULL while not measured */
+	char *why;       /* FAILED, UNKNOWN: the sentence */
+	char *detail;    /* JSON: request as sent, dropped options, outputs, times */
+	char *quality;   /* JSON, or NULL while not measured */
 };
 
 void record_finish(struct record *r);

@@ -44,18 +44,6 @@ static int batch_run(struct writer *w, struct op *list)
 	return r;
 }
 
-static void op_finish(struct writer *w, struct op *op)
-{
-	if (op->done) {
-		op->done(op);
-		return;
-	}
-	pthread_mutex_lock(&w->lock);
-	op->is_finished = true;
-	pthread_cond_broadcast(&w->finished);
-	pthread_mutex_unlock(&w->lock);
-}
-
 int writer_run_now(struct writer *w, struct op *op)
 {
 	int r;
@@ -73,17 +61,43 @@ int writer_run_now(struct writer *w, struct op *op)
 	return op->result;
 }
 
+/* Tells those who wait, all at once: an operation is its caller's again as soon as it
+ * is finished. */
+static void batch_tell(struct writer *w, struct op *list)
+{
+	struct op *waiting = NULL, *next;
+
+	for (struct op *op = list; op; op = next) {
+		next = op->next;
+		if (op->done) {
+			op->done(op);
+			continue;
+		}
+		op->next = waiting;
+		waiting = op;
+	}
+	if (!waiting)
+		return;
+	pthread_mutex_lock(&w->lock);
+	for (struct op *op = waiting; op; op = op->next)
+		op->is_finished = true;
+	pthread_cond_broadcast(&w->finished);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* One that is done alone is told at once, because the next may ask what came of it. */
 static void batch_finish(struct writer *w, struct op *list)
 {
-	bool is_whole = list->next && batch_run(w, list) == 0;
-
+	if (list->next && batch_run(w, list) == 0) {
+		batch_tell(w, list);
+		return;
+	}
 	while (list) {
 		struct op *op = list;
 
 		list = op->next;
-		if (!is_whole)
-			writer_run_now(w, op);
-		op_finish(w, op);
+		writer_run_now(w, op);
+		batch_tell(w, op);
 	}
 }
 
