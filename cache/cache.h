@@ -60,7 +60,8 @@ struct cache_place {
 	size_t n;                /* 2..CACHE_DEPTH_MAX */
 	const struct digest *prompt_id; /* NULL: no prompt text to keep */
 	const char *prompt;             /* its text, kept once per prompt */
-	const char *program;            /* who asked: counted in totals; may be NULL */
+	bool is_more;        /* a further file of a job that was counted already */
+	const char *program; /* who asked: counted in totals; may be NULL */
 	uint32_t uid;
 };
 #define CACHE_DEPTH_MAX 32

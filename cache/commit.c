@@ -86,9 +86,9 @@ static int replace_record(
 	return 0;
 }
 
-static void count_record(const struct record *rec, struct totals *delta)
+static void count_record(const struct record *rec, bool is_more, struct totals *delta)
 {
-	delta->requests++;
+	delta->requests += !is_more;
 	if (rec->state == RECORD_GENERATED) {
 		delta->generated++;
 		delta->duration_ms += rec->latency_ms;
@@ -220,7 +220,7 @@ static int commit_run(struct op *op, MDB_txn *txn)
 		return r;
 	entry_fill(&e, rec);
 	e.dir = chain.id[chain.n - 1];
-	count_record(rec, &delta);
+	count_record(rec, f->place->is_more, &delta);
 	if (rec->state == RECORD_GENERATED)
 		r = list_file(f, txn, &e);
 	if (!r)
@@ -297,19 +297,6 @@ int cache_commit(struct cache *c, const struct cache_place *place, struct record
 
 /* ---- remove ---- */
 
-static int history_add(
-	struct cache *c, MDB_txn *txn, const struct digest *key, const struct entry *e)
-{
-	uint8_t b[12];
-	struct wr w = {b};
-	struct key k;
-
-	wr_u32(&w, e->draw);
-	wr_u64(&w, (uint64_t)clk_real_ms());
-	history_key(c, &k, key, e->removed);
-	return row_put(txn, table_of(c, DB_HISTORY), &k, b, sizeof(b));
-}
-
 static int remove_generated(struct file_op *f, MDB_txn *txn, struct entry *e)
 {
 	struct cache *c = f->cache;
@@ -320,9 +307,11 @@ static int remove_generated(struct file_op *f, MDB_txn *txn, struct entry *e)
 
 		r = best_del(c, txn, &b);
 	}
+	struct removal gone = {.draw = e->draw, .removed_ms = clk_real_ms()};
 	e->removed++;
 	if (!r)
-		r = history_add(c, txn, f->place->key, e);
+		r = history_put(c, txn, f->place->key, e->removed, e->dir,
+			f->place->name[f->place->n - 1], &gone);
 	e->draw++;
 	return r < 0 ? r : files_count(c, txn, -1);
 }

@@ -2,26 +2,28 @@
 #pragma once
 /* The LMDB environment of the store: tables, read transactions, growth, rows.
  *
- * Write transactions belong to the store thread (cache/writer.h). Read transactions
- *come from a pool, any thread; they may nest, and must end before the thread waits. A
- *row is a value of ours followed by CRC32C over key and value; the chunks and the
- * records are not rows, they carry their own sums.
+ * Write transactions belong to the store thread (cache/writer.h). Read transactions come
+ * from a pool, any thread; they may nest, and must end before the thread waits. A row is
+ * a value of ours followed by CRC32C over key and value; the chunks and the records are
+ * not rows, they carry their own sums.
  *
  * Schema 1. Keys, where <ns> u32 and all other numbers are big-endian:
- *	meta      text                              row: number (little-endian)
- *	index     <ns> key[32]                      row: struct entry (cache/index.h)
- *	records   <ns> key[32] draw u32             record_encode
- *	history   <ns> key[32] n u32                row: draw u32, removed_ms u64
- *	dirs      <ns> parent u64, name             row: id u64
- *	nodes     <ns> id u64                       row: struct node (cache/tree.c)
- *	list      <ns> dir u64, cookie u64          row: kind u8, id[32], prompt[32],
- *name best      <ns> dir u64, type, rank, score   row: name totals    <ns> dir u64,
- *model               row: struct totals scopes    <ns> scope u8, name row: struct
- *totals blobs     sha256[32]                        row: struct manifest (cache/blob.h)
- *	chunks    blob id u64, index u32            CACHE_CHUNK bytes, the last one
- *fewer pending   blob id u64                       row: enum pending prompts   prompt
- *id[32]                     row: text inputs    name                              row:
- *struct input_brief
+ *	meta      text                        row: number (little-endian)
+ *	index     <ns> key[32]                row: struct entry (cache/index.h)
+ *	records   <ns> key[32] draw u32       record_encode
+ *	history   <ns> key[32] n u32          row: draw u32, removed_ms u64
+ *	gone      <ns> dir u64, key[32] n u32 row: draw u32, name
+ *	dirs      <ns> parent u64, name       row: id u64
+ *	nodes     <ns> id u64                 row: struct node (cache/tree.c)
+ *	list      <ns> dir u64, cookie u64    row: kind u8, id[32], prompt[32], name
+ *	best      <ns> dir u64, type, rank, score  row: name
+ *	totals    <ns> dir u64, model         row: struct totals
+ *	scopes    <ns> scope u8, name         row: struct totals
+ *	blobs     sha256[32]                  row: struct manifest (cache/blob.h)
+ *	chunks    blob id u64, index u32      CACHE_CHUNK bytes, the last one fewer
+ *	pending   blob id u64                 row: enum pending
+ *	prompts   prompt id[32]               row: text
+ *	inputs    name                        row: struct input_brief
  */
 #include <lmdb.h>
 #include <pthread.h>
@@ -38,6 +40,7 @@ enum db_table {
 	DB_INDEX,
 	DB_RECORDS,
 	DB_HISTORY,
+	DB_GONE,
 	DB_DIRS,
 	DB_NODES,
 	DB_LIST,

@@ -47,3 +47,9 @@ struct removal {
 void history_key(
 	const struct cache *c, struct key *k, const struct digest *key, uint32_t n);
 int history_decode(struct rd *in, struct removal *ret);
+
+/* The nth removal of the file: by file, and by directory for cache_history_list. */
+int history_put(struct cache *c, MDB_txn *txn, const struct digest *key, uint32_t n,
+	uint64_t dir, const char *name, const struct removal *gone);
+int history_del(struct cache *c, MDB_txn *txn, const struct digest *key, uint32_t n,
+	uint64_t dir); /* -ENOENT */

@@ -2,7 +2,7 @@
 #pragma once
 /* One process per store: a lock file that names its holder. */
 #include <stddef.h>
-#include <stdint.h>
+#include <stddef.h>
 
 #include "cache/base/err.h"
 

@@ -175,12 +175,13 @@ static int item_prune(struct prune_op *p, MDB_txn *txn, const struct item *item)
 {
 	struct cache *c = p->cache;
 	scoped(record_finish) struct record rec = {0};
+	struct entry e;
 	uint64_t freed;
-	struct key k;
 	int r;
 
-	history_key(c, &k, &item->key, item->n);
-	r = row_del(txn, table_of(c, DB_HISTORY), &k);
+	r = entry_get(c, txn, &item->key, &e);
+	if (!r)
+		r = history_del(c, txn, &item->key, item->n, e.dir);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r; /* another prune was faster */
 	r = record_get(c, txn, &item->key, item->gone.draw, &rec, NULL);

@@ -205,7 +205,7 @@ static int media_attr(
 	if (atomic_load(&n->is_stored)) {
 		set_size(st, n->size);
 		set_times(st, n->created_ms);
-		*timeout = STORED_TIMEOUT;
+		*timeout = n->is_history ? 0 : STORED_TIMEOUT; /* prune ends it */
 	} else {
 		st->st_size = placeholder_size(&n->place.req);
 		set_times(st, fs->mounted_ms);

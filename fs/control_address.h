@@ -3,6 +3,7 @@
 /* Where the control socket of a store is. sun_path holds 107 bytes, a path 4,095: the
  * address goes by way of a descriptor of the directory. */
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 
 #define CONTROL_SOCKET "control"

@@ -9,7 +9,8 @@
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
 
-/* One per node while somebody writes. `users` and the node's pointer are under the
+/* One per node while somebody has it open, so that what was opened stays readable when it
+ * is replaced or removed. `users` and the node's pointer are under the
  * nodes mutex, the rest under its own. */
 struct scratch {
 	uint32_t users;
@@ -21,9 +22,8 @@ struct scratch {
 
 struct input_handle {
 	struct promptfs *fs;
-	struct node *node;       /* pinned */
-	struct scratch *scratch; /* NULL: reads come from the store */
-	struct input_brief brief;
+	struct node *node; /* pinned */
+	struct scratch *scratch;
 };
 
 int input_name_check(const char *name)
@@ -253,8 +253,8 @@ static int start_scratch(struct input_handle *h, bool truncate)
 	return r;
 }
 
-int input_open(struct promptfs *fs, struct node *n, bool for_writing, bool truncate,
-	struct input_handle **ret)
+int input_open(
+	struct promptfs *fs, struct node *n, bool truncate, struct input_handle **ret)
 {
 	struct input_handle *h = new0(struct input_handle);
 	int r;
@@ -263,14 +263,7 @@ int input_open(struct promptfs *fs, struct node *n, bool for_writing, bool trunc
 		return -ENOMEM;
 	h->fs = fs;
 	h->node = n;
-	if (for_writing || truncate) {
-		r = start_scratch(h, truncate);
-	} else {
-		h->scratch = scratch_get(fs, n);
-		r = find(fs, n, &h->brief);
-		if (h->scratch)
-			r = 0;
-	}
+	r = start_scratch(h, truncate);
 	if (r < 0) {
 		free(h);
 		return r;
@@ -282,20 +275,9 @@ int input_open(struct promptfs *fs, struct node *n, bool for_writing, bool trunc
 
 ssize_t input_read(struct input_handle *h, void *buf, size_t len, off_t off)
 {
-	uint64_t size = h->brief.size, at = (uint64_t)off;
-	int r;
+	ssize_t n = pread(h->scratch->fd, buf, len, off);
 
-	if (h->scratch) {
-		ssize_t n = pread(h->scratch->fd, buf, len, off);
-
-		return n < 0 ? -errno : n;
-	}
-	if (at >= size)
-		return 0;
-	if (len > size - at)
-		len = (size_t)(size - at);
-	r = cache_read(h->fs->cache, h->brief.blob_id, size, at, buf, len, NULL);
-	return r < 0 ? r : (ssize_t)len;
+	return n < 0 ? -errno : n;
 }
 
 ssize_t input_write(struct input_handle *h, const void *buf, size_t len, off_t off)
@@ -303,8 +285,6 @@ ssize_t input_write(struct input_handle *h, const void *buf, size_t len, off_t o
 	struct scratch *s = h->scratch;
 	ssize_t n;
 
-	if (!s)
-		return -EBADF;
 	if (off < 0 || (uint64_t)off + len > CACHE_INPUT_MAX)
 		return -EFBIG;
 	pthread_mutex_lock(&s->mutex);
@@ -323,8 +303,6 @@ int input_sync(struct input_handle *h)
 {
 	int r;
 
-	if (!h->scratch)
-		return 0;
 	pthread_mutex_lock(&h->scratch->mutex);
 	r = scratch_save(h->fs, h->node, h->scratch);
 	pthread_mutex_unlock(&h->scratch->mutex);
@@ -333,8 +311,7 @@ int input_sync(struct input_handle *h)
 
 void input_close(struct input_handle *h)
 {
-	if (h->scratch)
-		scratch_put(h->fs, h->node, h->scratch);
+	scratch_put(h->fs, h->node, h->scratch);
 	node_unpin(h->fs->nodes, h->node);
 	free(h);
 }
@@ -346,7 +323,7 @@ int input_truncate(struct promptfs *fs, struct node *n, off_t size)
 
 	if (size < 0 || (uint64_t)size > CACHE_INPUT_MAX)
 		return -EFBIG;
-	r = input_open(fs, n, true, size == 0, &h);
+	r = input_open(fs, n, size == 0, &h);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&h->scratch->mutex);

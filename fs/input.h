@@ -2,9 +2,8 @@
 #pragma once
 /* /inputs: small writable files, kept in the store.
  *
- * While a file is open for writing its content is an unlinked temporary file (the
- * scratch), shared by all who have it open; flush, fsync and the last close put it into
- * the store. Replies of these operations wait for that commit, as on any filesystem. */
+ * While a file is open its content is an unlinked temporary file (the scratch), shared by
+ * all who have it open; flush, fsync and the last close put what changed into the store. Replies of these operations wait for that commit, as on any filesystem. */
 #include "fs/node.h"
 
 #define INPUT_NAME_MAX 255
@@ -19,10 +18,10 @@ int input_attr(struct promptfs *fs, struct node *n, struct stat *st);
 /* Makes the file, empty, in the store. -EEXIST. */
 int input_create(struct promptfs *fs, const char *name);
 
-/* A handle. for_writing: joins or makes the scratch; truncate: starts it empty. */
+/* A handle. truncate: starts empty. */
 struct input_handle;
-int input_open(struct promptfs *fs, struct node *n, bool for_writing, bool truncate,
-	struct input_handle **ret);
+int input_open(
+	struct promptfs *fs, struct node *n, bool truncate, struct input_handle **ret);
 /* Bytes at off into buf; the count or <0. */
 ssize_t input_read(struct input_handle *h, void *buf, size_t len, off_t off);
 ssize_t input_write(struct input_handle *h, const void *buf, size_t len, off_t off);

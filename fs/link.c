@@ -38,8 +38,7 @@ int link_select(struct promptfs *fs, const struct node *n, char **ret)
 	int r = select_model(&env, n->place.selector, &n->place.req, &row);
 
 	if (r == 0)
-		r = select_link(
-			&n->place.req, row, suffix ? suffix : "", &b);
+		r = select_link(&n->place.req, row, suffix ? suffix : "", &b);
 	if (r < 0)
 		return r;
 	*ret = buf_detach(&b);

@@ -45,7 +45,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	}
 	if (r == 0) {
 		h->kind = HANDLE_INPUT;
-		r = input_open(fs, node_get(fs->nodes, e.ino), true, true, &h->input);
+		r = input_open(fs, node_get(fs->nodes, e.ino), true, &h->input);
 	}
 	if (r < 0) {
 		if (e.ino)
@@ -122,7 +122,12 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	struct node *n = node_get(fs->nodes, ino);
 	struct stat st;
 	double timeout;
-	int r = n->place.kind == PLACE_INPUT ? change(fs, n, attr, to_set) : -EPERM;
+	int r = -EPERM;
+
+	if (n->place.kind == PLACE_INPUT)
+		r = change(fs, n, attr, to_set);
+	else if (n->place.kind == PLACE_INPUTS) /* rsync -t sets the directory's time */
+		r = 0;
 
 	if (r == 0)
 		r = node_attr(fs, n, &st, &timeout);

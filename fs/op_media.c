@@ -103,8 +103,7 @@ static int open_input(struct promptfs *fs, struct node *n, struct fuse_file_info
 
 	if (!h)
 		return -ENOMEM;
-	r = input_open(fs, n, (fi->flags & O_ACCMODE) != O_RDONLY, fi->flags & O_TRUNC,
-		&h->input);
+	r = input_open(fs, n, fi->flags & O_TRUNC, &h->input);
 	if (r < 0)
 		free(h);
 	return r;

@@ -80,7 +80,7 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *n
 }
 
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
-		size_t size, int flags)
+	size_t size, int flags)
 {
 	fuse_reply_err(req, ENOTSUP);
 }

@@ -65,8 +65,9 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
 /* Refused everywhere. */
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
 void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
-void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
+void op_symlink(
+	fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
 void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *newname);
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
-		size_t size, int flags);
+	size_t size, int flags);
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);

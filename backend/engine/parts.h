@@ -195,6 +195,7 @@ struct run {
 	bool is_last;    /* end after storing */
 	bool is_granted; /* holds a slot */
 	bool is_stopped;
+	bool is_counted;    /* the store has counted this job as a request */
 	int64_t started_ms; /* CLOCK_MONOTONIC */
 	uint64_t room_bytes;
 	struct engine_who who;
@@ -217,7 +218,7 @@ bool run_has_unstored(const struct run *r);
 char *detail_json(
 	const struct run *r, const struct output *o, const struct record *rec);
 
-/* ---- measure.c ---- */
+/* ---- assess.c ---- */
 
 /* Any thread: queues the measuring of a stored file, unless it is under way. */
 void measure_start(struct engine *e, const struct request *req, uint32_t uid);

@@ -201,14 +201,16 @@ static int commit(struct run *r, const struct output *o, struct made *m)
 		rc = request_place_init(&place, &m->req, e->ns, &r->who);
 	if (rc < 0)
 		return err_oom(&m->err);
+	place.place.is_more = r->is_counted;
 	rc = cache_commit(e->cache, &place.place, &m->rec,
 		o->state == OUTPUT_MADE ? m->bytes : NULL, NULL, &m->err);
-	request_place_finish(&place);
+	r->is_counted |= rc == 0;
 	if (rc == -EEXIST) { /* somebody else's store of the same draw: as good */
 		record_finish(&m->rec);
 		m->rec = (struct record){0};
 		rc = cache_find(e->cache, &place.key, &m->rec, NULL, &m->err);
 	}
+	request_place_finish(&place);
 	if (rc < 0 && !m->err.code)
 		err_errno(&m->err, -rc, "the store failed");
 	return rc;

@@ -22,10 +22,6 @@ class Options(mountfix.MountCase):
         self.assertNotEqual(self.inode("imagen-3/style=anime/seed=8/aspect=16x9/1.png"), one)
         self.assertNotEqual(self.inode("imagen-3/1.png"), one)
 
-    def test_seed_implies_no_watermark(self):
-        self.assertEqual(self.inode("imagen-3/seed=7/1.png"),
-                         self.inode("imagen-3/watermark=off/seed=7/1.png"))
-
     def test_unknown_and_repeated_keys(self):
         for parts in ("imagen-3/colour=red", "imagen-3/aspect", "imagen-3/=", "imagen-3/=1",
                       "imagen-3/Aspect=16:9", "imagen-3/aspect=16:9/aspect=16:9",

@@ -50,8 +50,8 @@ class Remove(mountfix.MountCase):
         self.assertErrno(errno.ENOENT, os.unlink, self.mount.fresh())
 
     def test_through_another_spelling(self):
-        one = self.mount.path("prompts/a stone arch/imagen-3/aspect=4:3/seed=2/1.png")
-        two = self.mount.path("prompts/a stone arch/imagen-3/seed=2/aspect=4x3/1.png")
+        one = self.mount.path("prompts/a stone arch/imagen-3/aspect=4:3/style=anime/1.png")
+        two = self.mount.path("prompts/a stone arch/imagen-3/style=anime/aspect=4x3/1.png")
         first = read(one)
         self.assertEqual(read(two), first)
         os.unlink(two)

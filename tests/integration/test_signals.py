@@ -98,6 +98,7 @@ class Signals(mountfix.MountCase):
         self.assertLess(took, ENDED_S)
 
     def test_the_job_goes_on(self):
+        self.mount.wait_idle()
         before = self.mount.requests()
         path = self.mount.fresh()
         self.end_with(self.start("open", path=path), signal.SIGINT)

@@ -199,6 +199,14 @@ class Mount:
         time.sleep(SNAPSHOT_S)
         return self.control("metrics.json")["total_requests"]
 
+    def wait_idle(self):
+        """Until the jobs that earlier cases left behind have ended."""
+        for _ in range(600):
+            if not self.control("status.json")["jobs"]:
+                return
+            time.sleep(SNAPSHOT_S)
+        raise AssertionError("jobs still run")
+
     def command(self, *args, check=True, timeout=60, **more):
         return run(PROMPTFS, *args, env=self.environment(), check=check, timeout=timeout,
                    **more)

@@ -268,8 +268,8 @@ static void refuses_rows(void)
 static void refuses_files(void)
 {
 #define CHAT                                                                           \
-	"\"kind\":\"text\",\"protocol\":\"openai-chat\",\"wire\":{\"openai\":\"m\"},"  \
-	"\"price\":0"
+	("\"kind\":\"text\",\"protocol\":\"openai-chat\",\"wire\":{\"openai\":\"m\"}," \
+	 "\"price\":0")
 	static const char *const texts[] = {"", "[]", "{}", "{\"models\":[]}",
 		"{\"models\":", "{\"models\":{},\"more\":1}", "{\"models\":{}} x",
 		"{\"models\":{\"best\":{" CHAT "}}}"};
