@@ -2,10 +2,10 @@
 #pragma once
 /* The LMDB environment of the store: tables, read transactions, growth, rows.
  *
- * Write transactions belong to the store thread (cache/writer.h). Read transactions come
- * from a pool, any thread; they may nest, and must end before the thread waits. A row is
- * a value of ours followed by CRC32C over key and value; the chunks and the records are
- * not rows, they carry their own sums.
+ * Write transactions belong to the store thread (cache/writer.h). Read transactions
+ * come from a pool, any thread; they may nest, and must end before the thread waits. A
+ * row is a value of ours followed by CRC32C over key and value; the chunks and the
+ * records are not rows, they carry their own sums.
  *
  * Schema 1. Keys, where <ns> u32 and all other numbers are big-endian:
  *	meta      text                        row: number (little-endian)

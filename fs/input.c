@@ -9,9 +9,9 @@
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
 
-/* One per node while somebody has it open, so that what was opened stays readable when it
- * is replaced or removed. `users` and the node's pointer are under the
- * nodes mutex, the rest under its own. */
+/* One per node while somebody has it open, so that what was opened stays readable when
+ * it is replaced or removed. `users` and the node's pointer are under the nodes mutex,
+ * the rest under its own. */
 struct scratch {
 	uint32_t users;
 	pthread_mutex_t mutex;

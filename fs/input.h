@@ -2,8 +2,10 @@
 #pragma once
 /* /inputs: small writable files, kept in the store.
  *
- * While a file is open its content is an unlinked temporary file (the scratch), shared by
- * all who have it open; flush, fsync and the last close put what changed into the store. Replies of these operations wait for that commit, as on any filesystem. */
+ * While a file is open its content is an unlinked temporary file (the scratch), shared
+ * by all who have it open; flush, fsync and the last close put what changed into the
+ * store. Replies of these operations wait for that commit, as on any filesystem.
+ */
 #include "fs/node.h"
 
 #define INPUT_NAME_MAX 255

@@ -118,8 +118,8 @@ int promptfs_open(struct promptfs *fs, struct config *config, struct err *err)
 	sigset_t all, before;
 	int r;
 
-	/* The threads made here inherit the mask: signals are for the main thread, and in
-	 * a mount for signal_main. */
+	/* The threads made here inherit the mask: signals are for the main thread, and
+	 * in a mount for signal_main. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	r = open_all(fs, config, err);

@@ -92,7 +92,7 @@ int vf_error(struct promptfs *fs, const struct place *p, struct buf *out)
 		return buf_addf(out, "%s\n", s.err.why);
 	if (s.has_record && s.rec.state != RECORD_GENERATED && s.rec.why)
 		return buf_addf(out, "%s\n", s.rec.why);
-	return 0; /* nothing failed: an empty file, so that looking never fails either */
+	return 0; /* nothing failed: an empty file, so that a look never fails */
 }
 
 int vf_prompt(struct promptfs *fs, const struct place *p, struct buf *out)

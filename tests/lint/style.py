@@ -30,7 +30,7 @@ def check_file(path):
         first = lines[1] if text.startswith("#!") else lines[0]
         if TAG not in first:
             yield f"{path}:1: the first line is not the SPDX tag"
-    if text and not text.endswith("\n"):
+    if text and not text.endswith("\n") and "/corpus" not in path:
         yield f"{path}:{len(lines)}: no newline at the end"
     for number, line in enumerate(lines, 1):
         for wrong in check_line(path, line):
