@@ -268,11 +268,11 @@ static void refuses_rows(void)
 static void refuses_files(void)
 {
 #define CHAT                                                                           \
-	("\"kind\":\"text\",\"protocol\":\"openai-chat\",\"wire\":{\"openai\":\"m\"}," \
-	 "\"price\":0")
+	"\"kind\":\"text\",\"protocol\":\"openai-chat\",\"wire\":{\"openai\":\"m\"}," \
+	"\"price\":0"
 	static const char *const texts[] = {"", "[]", "{}", "{\"models\":[]}",
 		"{\"models\":", "{\"models\":{},\"more\":1}", "{\"models\":{}} x",
-		"{\"models\":{\"best\":{" CHAT "}}}"};
+		("{\"models\":{\"best\":{" CHAT "}}}")};
 	struct catalogue *c = built_in();
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
