@@ -17,7 +17,7 @@ KILLS = int(os.environ.get("PROMPTFS_TEST_KILLS", "20"))
 class Readers:
     """Threads that read fresh paths until the mount dies; what they got."""
 
-    def __init__(self, mount, n=4):
+    def __init__(self, mount, n=2):
         self.mount = mount
         self.got = {}
         self.threads = [threading.Thread(target=self.work) for _ in range(n)]
@@ -27,7 +27,8 @@ class Readers:
     def work(self):
         try:
             while True:
-                path = self.mount.fresh("a windmill")
+                # The smallest there is, so that many are stored before the kill.
+                path = self.mount.fresh("a windmill", "imagen-2/aspect=16:9", "1.jpg")
                 self.got[path] = read(path)
         except OSError:
             return
@@ -49,7 +50,7 @@ class Crash(unittest.TestCase):
             self.assertEqual(st.st_size, len(data), path)
             self.assertGreater(st.st_blocks, 0)
             self.assertEqual(os.getxattr(path, "user.promptfs.state"), b"generated")
-            self.assertIn(os.path.basename(os.path.dirname(os.path.dirname(path))),
+            self.assertIn(os.path.relpath(path, self.mount.path("prompts")).split("/")[0],
                           os.listdir(self.mount.path("prompts")))
             self.assertTrue(read(path) == data, path)
 
@@ -66,7 +67,7 @@ class Crash(unittest.TestCase):
                 f.flush()
                 os.fsync(f.fileno())
             kept[note] = b"x" * 1000 * n
-            time.sleep(dice.uniform(0.005, 0.8))
+            time.sleep(dice.uniform(0.005, 2) * mountfix.SLOW ** 0.5)
             self.mount.kill()
             self.assertTrue(readers.join(), "a reader hangs after the kill")
             self.mount.start()
@@ -78,6 +79,7 @@ class Crash(unittest.TestCase):
         media = {p: d for p, d in kept.items() if "/prompts/" in p}
         print(f"# {KILLS} kills, {len(media)} files kept")
         self.assertThere(media)
+        self.assertGreater(len(media), KILLS // 4, "killed too early to prove anything")
         self.mount.command("verify", "-o", f"state={self.mount.state}")
         self.assertEqual(self.mount.stop(), 0)
         self.mount.command("verify", "-o", f"state={self.mount.state}")

@@ -69,9 +69,11 @@ class Errors(mountfix.MountCase):
             self.assertTrue(stat.S_ISREG(st.st_mode))
             self.assertEqual(st.st_blocks, 0)
             self.assertTrue(MIB64 <= st.st_size < 2 << 30)
-        self.assertEqual(os.stat(self.mount.fresh()).st_size, MIB64)
-        self.assertFalse(os.path.basename(os.path.dirname(os.path.dirname(path))) in
-                         os.listdir(self.mount.path("videos")))
+        path = self.mount.fresh("never made")
+        self.assertEqual(os.stat(path).st_size, MIB64)
+        self.assertEqual(os.listdir(os.path.dirname(path)), [])
+        self.assertEqual([n for n in os.listdir(self.mount.path("prompts"))
+                          if n.startswith("never made")], [])
 
     def test_modes(self):
         path, _ = self.mount.generate()

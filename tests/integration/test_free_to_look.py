@@ -117,12 +117,13 @@ class FreeToLook(mountfix.MountCase):
 
 class Listings(mountfix.MountCase):
     def test_only_what_exists(self):
-        self.assertEqual(os.listdir(self.mount.path("prompts")), [])
-        self.assertEqual(os.listdir(self.mount.path("videos")), [])
-        path, _ = self.mount.generate()
+        path = self.mount.fresh("a small island")
         prompt = os.path.dirname(os.path.dirname(path))
-        self.assertEqual(os.listdir(self.mount.path("prompts")),
-                         [os.path.basename(prompt)])
+        os.stat(path)
+        self.assertNotIn(os.path.basename(prompt), os.listdir(self.mount.path("prompts")))
+        self.assertEqual(os.listdir(self.mount.path("videos")), [])
+        read(path)
+        self.assertIn(os.path.basename(prompt), os.listdir(self.mount.path("prompts")))
         self.assertEqual(os.listdir(prompt), ["imagen-2"])
         self.assertEqual(os.listdir(os.path.dirname(path)), ["1.png"])
         os.unlink(path)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Which files the lint checks look at: the tree, without builds and dot directories."""
+"""Which files the lint checks look at: the tree, without builds, dot directories and
+what the fuzzers start from."""
 import os
 
 TOP = ("cache", "backend", "fs", "tests", "contrib")
@@ -16,7 +17,8 @@ def walk(*suffixes, under=TOP):
     found = []
     for start in under:
         for where, dirs, files in os.walk(os.path.join(top, start)):
-            dirs[:] = [d for d in dirs if d[0] != "." and d != "__pycache__"]
+            dirs[:] = [d for d in dirs if d[0] != "." and d != "__pycache__"
+                       and not d.startswith("corpus_")]
             found += [os.path.relpath(os.path.join(where, f), top)
                       for f in files if f.endswith(suffixes)]
     return sorted(found)

@@ -264,8 +264,16 @@ def settle(path, timeout=60):
 
 
 def wait_parked(process, timeout=10):
-    """Waits until a process sleeps in its open: its system call is openat."""
+    """Waits until a process sleeps in its open: its system call is openat, and that for
+    longer than the look-ups before it take."""
+    seen = 0
+
     def parked():
+        nonlocal seen
+        seen = seen + 1 if sleeps() else 0
+        return seen > 5
+
+    def sleeps():
         with open(f"/proc/{process.pid}/syscall", encoding="ascii") as f:
             number = f.read().split()[0]
         with open(f"/proc/{process.pid}/wchan", encoding="ascii") as f:
