@@ -171,8 +171,8 @@ class Cloud:
         self.auth.check(req, api)
         quota = req.headers.get("x-goog-user-project")
         if quota not in (None, self.project):
-            raise ApiError(403, "Caller does not have required permission to use project"
-                                f" {quota}.",
+            raise ApiError(403, "Caller does not have required permission to use "
+                                f"project {quota}.",
                            [error_info("USER_PROJECT_DENIED",
                                        consumer=f"projects/{quota}")])
         if api == "vertex":

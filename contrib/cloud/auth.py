@@ -77,12 +77,14 @@ class Auth:
         if claims.get("sub", me.email) != me.email:
             raise OauthError(401, "unauthorized_client", "No domain-wide delegation.")
         if claims.get("aud") != f"{self.base}/token":
-            raise OauthError(400, "invalid_grant", "Invalid JWT: Failed audience check.")
+            raise OauthError(400, "invalid_grant",
+                             "Invalid JWT: Failed audience check.")
         if not times_are_fair(claims):
             raise OauthError(400, "invalid_grant", TIMEFRAME)
         scopes = str(claims.get("scope", "")).split()
         if not scopes:
-            raise OauthError(400, "invalid_scope", "Empty or missing scope not allowed.")
+            raise OauthError(400, "invalid_scope",
+                             "Empty or missing scope not allowed.")
         return self.issue("jwt", scopes)
 
     def grant_refresh(self, form):
@@ -113,8 +115,8 @@ class Auth:
         if req.verb != "GET":
             return text(405, "Method Not Allowed", headers=flavour)
         path = req.path[len(META):]
-        account = re.fullmatch(r"instance/service-accounts/([^/]+)/(token|email|scopes)",
-                               path)
+        account = re.fullmatch(
+            r"instance/service-accounts/([^/]+)/(token|email|scopes)", path)
         plain = {"project/project-id": self.identity.project,
                  "instance/service-accounts/": "default/\n",
                  "instance/zone": "projects/1/zones/us-central1-a"}
@@ -138,8 +140,9 @@ class Auth:
         if key is not None and api in ("gemini", "express"):
             if key != self.identity.api_key:
                 raise ApiError(400, "API key not valid. Please pass a valid API key.",
-                               [error_info("API_KEY_INVALID",
-                                           service="generativelanguage.googleapis.com")])
+                               [error_info(
+                                   "API_KEY_INVALID",
+                                   service="generativelanguage.googleapis.com")])
             return f"key:{key}"
         if bearer is None:
             if api == "storage" and self.storage_open:
@@ -149,15 +152,15 @@ class Auth:
 
     def missing(self, api):
         if api == "storage":
-            return StorageError(401, "required", "Anonymous caller does not have access "
-                                                 "to the Google Cloud Storage object.")
+            return StorageError(401, "required", "Anonymous caller does not have "
+                                                 "access to the object.")
         if api == "gemini":
             return ApiError(403, "Method doesn't allow unregistered callers (callers "
                                  "without established identity). Please use API Key or "
                                  "other form of API consumer identity.")
-        return unauthenticated("CREDENTIALS_MISSING", "Request is missing required "
-                               "authentication credential. Expected OAuth 2 access token,"
-                               " login cookie or other valid authentication credential.")
+        return unauthenticated(
+            "CREDENTIALS_MISSING", "Request is missing required authentication "
+            "credential. Expected OAuth 2 access token.")
 
     def check_bearer(self, value, api):
         kind, _, token = value.partition(" ")
@@ -204,10 +207,10 @@ class Auth:
 
     def bad_token(self, api, reason):
         message = ("Request had invalid authentication credentials. Expected OAuth 2 "
-                   "access token, login cookie or other valid authentication credential.")
+                   "access token.")
         if api == "storage":
             return StorageError(401, "authError", "Invalid Credentials",
-                                [("WWW-Authenticate", "Bearer error=\"invalid_token\"")])
+                                [("WWW-Authenticate", 'Bearer error="invalid_token"')])
         return unauthenticated(reason, message)
 
     def check_openai(self, req):

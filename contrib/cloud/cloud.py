@@ -37,8 +37,8 @@ def parse_args(words):
     add("--port", type=int, default=8765, metavar="N",
         help="port on 127.0.0.1 (default 8765); 0: any free one, printed at start")
     add("--write-credentials", metavar="DIR",
-        help="write key files and an env.sh that lead programs to this server; a service "
-             "account that is there already keeps its key")
+        help="write key files and an env.sh that lead programs to this server; a "
+             "service account that is there already keeps its key")
     add("--project", default="local-project", metavar="ID",
         help="the one project that may be called (default local-project)")
     add("--locations", default="global,us-central1,us-east4,europe-west4,us,eu",
@@ -53,8 +53,9 @@ def parse_args(words):
         help='price table: {"MODEL": {"image": micro-USD, ...}, ...}')
     add("--token-ttl", type=float, default=3599, metavar="SECONDS",
         help="life of an access token (default 3599)")
-    add("--storage-open", action="store_true",
-        help="Cloud Storage without Authorization, as an emulator")
+    add("--storage-auth", action="store_true",
+        help="Cloud Storage asks for a token; else a call without one passes, as with "
+             "an emulator")
     add("--latency-ms", type=int, default=0, metavar="N", help="of every paid call")
     add("--operation-seconds", type=float, default=0.2, metavar="S",
         help="from the start of a video to done (default 0.2)")
@@ -107,7 +108,7 @@ async def serve(options, directory):
 
     identity = Identity(options.project)
     auth = Auth(identity, options.token_ttl)
-    auth.storage_open = options.storage_open
+    auth.storage_open = not options.storage_auth
     models = Models(os.path.join(HERE, "models.json"), read_json(options.models),
                     read_json(options.prices), options.today)
     clips = Clips(options.cache)

@@ -40,7 +40,8 @@ class Control:
     async def handle(self, req):
         # The address is loopback already; a web page of another name is not.
         try:
-            if "origin" in req.headers or not LOCAL.fullmatch(req.headers.get("host", "")):
+            host = req.headers.get("host", "")
+            if "origin" in req.headers or not LOCAL.fullmatch(host):
                 raise ControlError(403, "the control pages are for local programs")
             name = req.path[len("/_control/"):]
             page = self.pages.get((req.verb, name))

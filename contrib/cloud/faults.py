@@ -171,7 +171,7 @@ def google_error(fault, target):
                              f"{target.project} before or it is disabled.",
                         [error_info("SERVICE_DISABLED", service=service,
                                     consumer=f"projects/{target.project}",
-                                    activationUrl="https://console.example.com/enable")])
+                                    activationUrl="https://console.example.com/on")])
     if kind == "403_billing_disabled":
         return ApiError(403, "This API method requires billing to be enabled.",
                         [error_info("BILLING_DISABLED", service=service,
@@ -205,11 +205,12 @@ def quota_error(api, model, limit, seconds):
                                        "GenerateRequestsPerMinutePerProjectPerModel",
                                        limit, model), retry_info(seconds)])
     if api == "openai":
-        return OpenaiError(429, f"Rate limit reached for {model}. Limit: {limit} / min.",
+        return OpenaiError(429, f"Rate limit reached for {model}. Limit: {limit}/min.",
                            "rate_limit_exceeded",
                            headers=[("Retry-After", f"{max(1, round(seconds))}")])
-    return ApiError(429, "Quota exceeded for aiplatform.googleapis.com/online_prediction"
-                         f"_requests_per_base_model with base model: {model}.")
+    return ApiError(429, "Quota exceeded for aiplatform.googleapis.com/"
+                         "online_prediction_requests_per_base_model with base model: "
+                         f"{model}.")
 
 
 def spoil(reply, fault):

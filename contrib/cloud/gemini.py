@@ -5,7 +5,7 @@ import uuid
 import checks
 from checks import (array, bad_value, boolean, either_case, integer, number, one_of,
                     record, string, unsupported)
-from imagen import spoiled
+from imagen import DISGUISE, spoiled
 from media import colour, picture
 from models import image_pixels, token_price, tokens_of
 from wire import Hole, answer
@@ -139,7 +139,7 @@ class GenerateContent:
         if len(pictures) > row["max_inputs"]:
             wrong.append(("contents", f"At most {row['max_inputs']} images are taken."))
         if body["contents"][-1].get("role", "user") != "user":
-            wrong.append(("contents", "Please ensure that the last turn is the user's."))
+            wrong.append(("contents", "The last turn must be the user's."))
         for item in pictures:
             uri = item.get("fileData", {}).get("fileUri", "")
             if uri.startswith("gs://"):
@@ -202,7 +202,7 @@ class GenerateContent:
     def image(self, kind):
         config = self.config.get("imageConfig", {})
         mime = config.get("imageOutputOptions", {}).get("mimeType", "image/png")
-        made = {"jpeg_for_png": "image/jpeg", "png_for_jpeg": "image/png"}.get(kind, mime)
+        made = DISGUISE.get(kind, mime)
         width, height = image_pixels(config.get("aspectRatio", "1:1"), self.size())
         call = self.cloud.next_number()
         image = picture(made, width, height, colour(self.prompt, call),

@@ -196,9 +196,13 @@ class Server:
     async def read_body(self, reader, req):
         sink = self.app.sink(req)
         if sink is not None:
+            try:
+                async for piece in body_of(reader, req):
+                    sink.write(piece)
+            except BaseException:
+                sink.discard()
+                raise
             req.sink = sink
-            async for piece in body_of(reader, req):
-                sink.write(piece)
             return
         pieces, size = [], 0
         async for piece in body_of(reader, req):
@@ -244,7 +248,8 @@ class Server:
             await asyncio.sleep(fault.wait)
         if kind in ("truncated", "reset_body", "stall_body", "drip", "truncated_json"):
             return await self.send_badly(writer, reply, fault, keep)
-        gzips = (self.config["gzip"] and "gzip" in req.headers.get("accept-encoding", "")
+        taken = req.headers.get("accept-encoding", "")
+        gzips = (self.config["gzip"] and "gzip" in taken
                  and ("Content-Type", JSON) in reply.headers)
         if gzips:
             reply.headers.append(("Content-Encoding", "gzip"))

@@ -24,6 +24,8 @@ REFERENCE = record({
     "referenceId": integer(0), "referenceImage": IMAGE,
     "maskImageConfig": record({"maskMode": string(), "dilation": number(0, 1)})},
     ("referenceType", "referenceId"))
+# Faults that answer with another format than the label says.
+DISGUISE = {"jpeg_for_png": "image/jpeg", "png_for_jpeg": "image/png"}
 OPTIONAL = {
     "negativePrompt": string(), "enhancePrompt": boolean,
     "guidanceScale": number(0, 500), "sampleImageStyle": one_of(*STYLES)}
@@ -152,7 +154,7 @@ class Predict:
     def prediction(self, kind):
         params, cloud = self.params, self.cloud
         mime = params.get("outputOptions", {}).get("mimeType", "image/png")
-        made = {"jpeg_for_png": "image/jpeg", "png_for_jpeg": "image/png"}.get(kind, mime)
+        made = DISGUISE.get(kind, mime)
         width, height = image_pixels(params.get("aspectRatio", "1:1"),
                                      params.get("sampleImageSize", "1K"),
                                      self.row["pixels"])

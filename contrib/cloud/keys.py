@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 
 SHA256_PREFIX = bytes.fromhex("3031300d060960864801650304020105000420")
@@ -145,7 +146,8 @@ class Identity:
         with_key = {"GOOGLE_APPLICATION_CREDENTIALS": os.path.abspath(path)}
         env = {**json.loads(files["env.json"]), **with_key}
         files["env.json"] = json.dumps(env, indent=2) + "\n"
-        files["env.sh"] = "".join(f"export {k}='{v}'\n" for k, v in env.items())
+        files["env.sh"] = "".join(f"export {k}={shlex.quote(v)}\n"
+                                  for k, v in env.items())
         for name, content in files.items():
             target = os.path.join(directory, name)
             fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

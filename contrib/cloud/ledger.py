@@ -63,7 +63,7 @@ class Call:
 
 
 def request_key(target, body):
-    """Equal for requests that ask the same: method, model, object, bytes of the body."""
+    """Equal for requests that ask the same in the same bytes."""
     what = f"{target.method} {target.model} {target.name} ".encode()
     return hashlib.sha256(what + body).hexdigest()[:16]
 
@@ -133,7 +133,8 @@ class Ledger:
         while recent and recent[0] <= now - window:
             recent.popleft()
         if "rpm" in limit and len(recent) >= limit["rpm"]:
-            return limit["rpm"], round(recent[0] + window - now, 3) if recent else window
+            wait = recent[0] + window - now if recent else window
+            return limit["rpm"], round(wait, 3)
         if "concurrent" in limit and self.running[target.model] >= limit["concurrent"]:
             return limit["concurrent"], 1
         recent.append(now)

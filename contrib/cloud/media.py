@@ -20,9 +20,12 @@ MP4_UNIT = 786432
 
 
 class Media:
-    """head, `count` times `unit`, tail; head and unit are multiples of three."""
+    """head, `count` times `unit`, tail; head and unit are multiples of three.
 
-    def __init__(self, mime, head, unit=None, count=0, tail=b""):
+    `unit` and `tail` are pairs of bytes and their base64.
+    """
+
+    def __init__(self, mime, head, unit=None, count=0, tail=(b"", b"")):
         self.mime = mime
         self.head = head
         self.unit = unit
@@ -33,22 +36,23 @@ class Media:
         parts = [self.head]
         if self.count:
             parts.append(Repeat(self.unit[0], self.count))
-        if self.tail:
-            parts.append(self.tail)
-        return parts
+        return parts + [self.tail[0]]
 
     def text(self):
         """Its base64, as parts."""
-        if not self.count:
-            return [Base64(self.head + self.tail)]
-        parts = [Base64(self.head), Repeat(self.unit[1], self.count)]
-        if self.tail:
-            parts.append(Base64(self.tail))
-        return parts
+        parts = [Base64(self.head)]
+        if self.count:
+            parts.append(Repeat(self.unit[1], self.count))
+        return parts + [self.tail[1]]
 
     @property
     def size(self):
         return parts_size(self.raw())
+
+
+@functools.lru_cache(maxsize=32)
+def encoded(raw):
+    return raw, base64.b64encode(raw)
 
 
 def colour(seed_text, call):
@@ -65,6 +69,14 @@ def chunk(kind, data):
 @functools.lru_cache(maxsize=None)
 def png_unit():
     raw = chunk(b"paDd", (bytes(range(256)) * (PNG_UNIT // 256))[:PNG_UNIT - 12])
+    return encoded(raw)
+
+
+@functools.lru_cache(maxsize=16)
+def png_tail(size):
+    """The end of a file: a chunk of `size` bytes, or none, and IEND."""
+    raw = chunk(b"paDd", bytes(max(size - 12, 0))) if size else b""
+    raw += chunk(b"IEND", b"")
     return raw, base64.b64encode(raw)
 
 
@@ -94,13 +106,8 @@ def png(width, height, rgb, note="", weight=0):
     note = "Comment\0" + note
     note += " " * (-(len(head) + 12 + len(note)) % 3)
     head += chunk(b"tEXt", note.encode("latin-1", "replace"))
-    end = chunk(b"IEND", b"")
-    need = weight - len(head) - len(end)
-    if need <= 0:
-        return Media("image/png", head + end)
-    count, rest = divmod(need, PNG_UNIT)
-    tail = chunk(b"paDd", bytes(max(rest - 12, 0))) if rest else b""
-    return Media("image/png", head, png_unit(), count, tail + end)
+    count, rest = divmod(max(weight - len(head) - 12, 0), PNG_UNIT)
+    return Media("image/png", head, png_unit(), count, png_tail(rest))
 
 
 def segment(marker, data):
@@ -154,14 +161,11 @@ def jpeg_image(width, height, rgb):
 def jpeg(width, height, rgb, note="", weight=0):
     head = b"\xff\xd8" + segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0")
     note += " " * (-(len(head) + 4 + len(note)) % 3)
-    head += segment(0xFE, note.encode("latin-1", "replace")[:60000])
+    head += segment(0xFE, note.encode("latin-1", "replace"))
     image = jpeg_image(width, height, rgb)
-    need = weight - len(head) - len(image)
-    if need <= 0:
-        return Media("image/jpeg", head + image)
-    count, rest = divmod(need, JPEG_UNIT)
+    count, rest = divmod(max(weight - len(head) - len(image), 0), JPEG_UNIT)
     tail = segment(0xFE, b"." * max(rest - 4, 0)) if rest else b""
-    return Media("image/jpeg", head, jpeg_unit(), count, tail + image)
+    return Media("image/jpeg", head, jpeg_unit(), count, encoded(tail + image))
 
 
 def picture(mime, width, height, rgb, note="", weight=0):
@@ -180,13 +184,10 @@ def mp4(data, note="", weight=0):
     note += " " * (-(len(data) + 8 + len(note)) % 3)
     text = note.encode("latin-1", "replace")
     head = data + struct.pack(">I", len(text) + 8) + b"free" + text
-    need = weight - len(head)
-    if need <= 0:
-        return Media("video/mp4", head)
-    count, rest = divmod(need, MP4_UNIT)
+    count, rest = divmod(max(weight - len(head), 0), MP4_UNIT)
     rest = max(rest, 8) if rest else 0
     tail = struct.pack(">I", rest) + b"free" + bytes(rest - 8) if rest else b""
-    return Media("video/mp4", head, mp4_unit(), count, tail)
+    return Media("video/mp4", head, mp4_unit(), count, encoded(tail))
 
 
 def mp4_seconds(data):

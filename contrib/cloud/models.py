@@ -95,8 +95,7 @@ def wrong_method(target, row):
                                 "endpoint.", "invalid_value", "model")
     if row["kind"].startswith("gemini"):
         return ApiError(400, "Gemini cannot be accessed through Vertex "
-                             "Predict/RawPredict API. Please follow the generateContent "
-                             "documentation.")
+                             "Predict/RawPredict API; use generateContent.")
     if row["kind"] == "veo":
         return ApiError(400, f"{target.model} is served by predictLongRunning, not by "
                              f"{target.verb}.")

@@ -7,12 +7,13 @@ import uuid
 import checks
 from checks import Bad, array, boolean, integer, number, one_of, record, string
 from gemini import WORDS
-from imagen import spoiled
+from imagen import DISGUISE, spoiled
 from media import colour, picture
 from models import image_price, token_price, tokens_of
 from wire import ApiError, Hole, OpenaiError, answer
 
-IMAGE_URL = re.compile(r"(data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=]+|https?://.+)")
+IMAGE_URL = re.compile(r"data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=]+"
+                       r"|https?://.+")
 DALLE = ("dall-e-2", "dall-e-3")
 
 
@@ -92,7 +93,7 @@ class Images:
     def image(self, kind):
         body, cloud = self.body, self.cloud
         mime = "image/" + body.get("output_format", "png")
-        made = {"jpeg_for_png": "image/jpeg", "png_for_jpeg": "image/png"}.get(kind, mime)
+        made = DISGUISE.get(kind, mime)
         size = body.get("size", "auto")
         if size == "auto":
             size = "1024x1024"
@@ -114,8 +115,8 @@ class Images:
 
 
 def image_url(value, at):
-    found = record({"url": string(1, 32 << 20), "detail": one_of("auto", "low", "high")},
-                   ("url",))(value, at)
+    found = record({"url": string(1, 32 << 20),
+                    "detail": one_of("auto", "low", "high")}, ("url",))(value, at)
     if not IMAGE_URL.fullmatch(found["url"]):
         raise Bad((f"{at}.url", "Expected a data: URL of an image or an http(s) URL."))
     return found
@@ -131,16 +132,16 @@ def content(value, at):
     parts = array(PART, 1)(value, at)
     for index, part in enumerate(parts):
         if part["type"] not in part or len(part) != 2:
-            raise Bad((f"{at}[{index}]", f"A part of type {part['type']} needs the field "
-                                         f"{part['type']} and no other."))
+            raise Bad((f"{at}[{index}]", f"A part of type {part['type']} needs that "
+                                         "field and no other."))
     return parts
 
 
 CHAT = record({
     "model": string(1),
-    "messages": array(record({"role": one_of("system", "developer", "user", "assistant"),
-                              "content": content, "name": string(1)},
-                             ("role", "content")), 1),
+    "messages": array(record({
+        "role": one_of("system", "developer", "user", "assistant"),
+        "content": content, "name": string(1)}, ("role", "content")), 1),
     "temperature": number(0, 2), "top_p": number(0, 1), "n": one_of(1),
     "max_tokens": integer(1), "max_completion_tokens": integer(1), "seed": integer(),
     "stop": array(string(1), 1, 4), "user": string(), "stream": one_of(False),

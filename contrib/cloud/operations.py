@@ -15,6 +15,13 @@ POLL = checks.record({"operationName": checks.string(1, 1024)}, ("operationName"
 MAX_KEPT = 2000  # operations and files remembered
 FILTERED = ("Veo could not generate videos because the input violates the usage "
             "guidelines. Try rephrasing the prompt. Support codes: {}")
+# Faults of a job that ends without a video.
+NOTHING = ("filtered_all", "filtered_silent", "empty", "op_empty", "no_videos")
+
+
+def operation_prefix(target):
+    return (f"projects/{target.project}/locations/{target.location}/publishers/google/"
+            f"models/{target.model}/operations/")
 
 
 class Operation:
@@ -56,8 +63,7 @@ class PredictLongRunning:
         if target.api == "gemini":
             name = f"models/{target.model}/operations/{uuid.uuid4().hex[:12]}"
         else:
-            name = (f"projects/{target.project}/locations/{target.location}/publishers/"
-                    f"google/models/{target.model}/operations/{uuid.uuid4()}")
+            name = f"{operation_prefix(target)}{uuid.uuid4()}"
         operations.start(Operation(name, self.wish, fault), self)
         return answer({"name": name})
 
@@ -106,7 +112,7 @@ class Operations:
     def bill(self, operation, plan):
         wish, fault = operation.wish, operation.fault
         made = len(operation.videos)
-        if operation.kind == "filtered_all" or operation.kind == "filtered_silent":
+        if operation.kind in ("filtered_all", "filtered_silent"):
             made = wish.count if self.cloud.config["filtered_video_billed"] else 0
         price = plan.full_price * made // wish.count
         if fault and fault.billed is not None:
@@ -116,7 +122,7 @@ class Operations:
     async def make(self, operation, plan):
         wish, kind = operation.wish, operation.kind
         count = wish.count
-        if kind in ("filtered_all", "filtered_silent", "empty", "op_empty", "no_videos"):
+        if kind in NOTHING:
             count = 0
         elif kind == "filtered_some":
             count = max(0, count - operation.fault.count)
@@ -144,14 +150,13 @@ class Operations:
         if target.method == "fetchPredictOperation":
             body = checks.run(POLL, checks.parse(req))
             name = body["operationName"]
-            prefix = (f"projects/{target.project}/locations/{target.location}/publishers"
-                      f"/google/models/{target.model}/operations/")
+            prefix = operation_prefix(target)
             if not name.startswith(prefix):
                 raise checks.invalid(("operationName", "The operation name does not "
                                       "match the model's resource name."))
         elif target.api == "vertex":
-            raise checks.invalid(("name", "The operation id must be a number; poll this "
-                                  "operation with fetchPredictOperation."))
+            raise checks.invalid(("name", "The operation id must be a number; poll "
+                                  "this operation with fetchPredictOperation."))
         else:
             name = f"models/{target.model}/operations/{target.name}"
         operation = self.known.get(name)

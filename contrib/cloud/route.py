@@ -3,7 +3,8 @@
 import re
 import urllib.parse
 
-P = r"/(?P<version>v1|v1beta1)/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)"
+P = (r"/(?P<version>v1|v1beta1)/projects/(?P<project>[^/]+)/locations/"
+     r"(?P<location>[^/]+)")
 M = r"/publishers/google/models/(?P<model>[^/:]+)"
 VERBS = "predict|predictLongRunning|fetchPredictOperation|generateContent"
 B = r"/b/(?P<bucket>[^/]+)"

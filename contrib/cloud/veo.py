@@ -126,7 +126,8 @@ class Wish:
             self.need(not have & {"image", "video", "lastFrame"}, at,
                       "referenceImages exclude image, video and lastFrame.")
             self.need(kinds in (["style"], ["asset"] * len(kinds)),
-                      f"{at}.referenceImages", "At most 3 asset images or 1 style image.")
+                      f"{at}.referenceImages",
+                      "At most 3 asset images or 1 style image.")
 
     def check_parameters(self):
         at, params = "parameters.durationSeconds", self.params
@@ -134,8 +135,8 @@ class Wish:
         if "referenceImages" in self.instance:
             allowed = [8]
         self.need(self.seconds in allowed, at,
-                  f"Unsupported output video duration {self.seconds} seconds, supported "
-                  f"durations are {allowed} for this request.")
+                  f"Unsupported output video duration {self.seconds} seconds, "
+                  f"supported durations are {allowed} for this request.")
         on_developer = self.api == "gemini"
         if on_developer and self.resolution != "720p":
             self.need(self.seconds == 8 and not self.extends, at,

@@ -40,7 +40,8 @@ def together(count, work):
 class Case(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.cloud = cls.enterClassContext(CloudServer("--today", "2026-01-01"))
+        cls.cloud = cls.enterClassContext(CloudServer("--today", "2026-01-01",
+                                                    "--storage-auth"))
 
     def setUp(self):
         self.cloud.reset()
@@ -140,7 +141,8 @@ class Program(unittest.TestCase):
             with open(prices, "w", encoding="utf-8") as file:
                 json.dump({IMAGEN: {"image": 25000}}, file)
             with open(models, "w", encoding="utf-8") as file:
-                json.dump({"models": [{"id": "my-image", "family": "openai-image"}]}, file)
+                json.dump({"models": [{"id": "my-image",
+                                       "family": "openai-image"}]}, file)
             with CloudServer("--prices", prices, "--models", models, "--today",
                              "2026-01-01", "--image-bytes", "100000") as cloud:
                 got = cloud.vertex(IMAGEN, "predict", imagen())
@@ -249,7 +251,8 @@ class Limits(Case):
 class Storage(Case):
     def upload(self, name, data, query="", **headers):
         return self.cloud.call(
-            "POST", f"/upload/storage/v1/b/{BUCKET}/o?uploadType=media&name={name}{query}",
+            "POST",
+            f"/upload/storage/v1/b/{BUCKET}/o?uploadType=media&name={name}{query}",
             data, {"Content-Type": "text/plain", **headers})
 
     def get(self, name, query="", **headers):
@@ -330,7 +333,7 @@ class Storage(Case):
         self.assertEqual(self.cloud.call("GET", path, auth="Bearer x").status, 401)
 
     def test_an_emulator_asks_for_no_token(self):
-        with CloudServer("--storage-open") as cloud:
+        with CloudServer() as cloud:
             got = cloud.call("GET", f"/storage/v1/b/{BUCKET}/o", auth=None)
             self.assertEqual(got.json, {"kind": "storage#objects"})
 

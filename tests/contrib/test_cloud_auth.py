@@ -162,7 +162,8 @@ class Auth(unittest.TestCase):
         self.assertEqual(get(base + "project/project-id", {}).status, 403)
         self.assertEqual(get(base + "project/project-id",
                              {**flavour, "X-Forwarded-For": "1.2.3.4"}).status, 403)
-        self.assertEqual(get(base + "instance/service-accounts/nobody/token").status, 404)
+        nobody = base + "instance/service-accounts/nobody/token"
+        self.assertEqual(get(nobody).status, 404)
         account = base + "instance/service-accounts/default/"
         self.assertEqual(get(account + "email").body.decode(),
                          self.account["client_email"])

@@ -15,7 +15,8 @@ ONE = 40000  # micro-USD
 
 def imagen(prompt="a red fox", count=2, **parameters):
     return {"instances": [{"prompt": prompt}],
-            "parameters": {"sampleCount": count, "includeRaiReason": True, **parameters}}
+            "parameters": {"sampleCount": count, "includeRaiReason": True,
+                           **parameters}}
 
 
 DRAW = {"contents": [{"role": "user", "parts": [{"text": "a red fox"}]}],
@@ -129,8 +130,8 @@ class Queue(Case):
         self.assertEqual(self.predict(location="europe-west4").status, 200)
 
     def test_what_is_no_fault(self):
-        for spec in ({"kind": "x"}, {"kind": "429", "foo": 1}, {"kind": "429", "nth": "1"},
-                     {}):
+        for spec in ({"kind": "x"}, {"kind": "429", "foo": 1},
+                     {"kind": "429", "nth": "1"}, {}):
             got = self.cloud.call("POST", "/_control/faults", spec, auth=None)
             self.assertEqual(got.status, 400, spec)
 
@@ -143,8 +144,8 @@ class Queue(Case):
     def test_token_endpoint_and_other_services(self):
         self.cloud.fault("500", method="metadata")
         self.cloud.bearer = None
-        got = self.cloud.call("GET", "/computeMetadata/v1/project/project-id", auth=None,
-                              headers={"Metadata-Flavor": "Google"})
+        got = self.cloud.call("GET", "/computeMetadata/v1/project/project-id",
+                              auth=None, headers={"Metadata-Flavor": "Google"})
         self.assertEqual(got.status, 500)
         self.cloud.fault("429", method="openai.images")
         got = self.cloud.call("POST", "/v1/images/generations",
@@ -217,7 +218,7 @@ class Transport(Case):
         found = self.cloud.counters()
         self.assertEqual((found["billed_udollars"], found["connections"]["resets"]),
                          (0, 1))
-        self.assertNotIn("predict", found["methods"])
+        self.assertEqual(len(self.cloud.requests(method="predict")), 0)
         self.broken("reset_after", ConnectionResetError)
         self.assertEqual(self.billed(), 2 * ONE)
         self.broken("drop", http.client.RemoteDisconnected)
@@ -250,7 +251,7 @@ class Transport(Case):
 
     def test_slowness(self):
         for kind, fields in (("stall", {}), ("stall_body", {}),
-                             ("drip", {"bytes": 8000, "seconds": 0.1})):
+                             ("drip", {"bytes": 4000, "seconds": 0.1})):
             start = time.monotonic()
             got = self.strike(kind, **{"seconds": 0.3, **fields})
             self.assertEqual(len(got.json["predictions"]), 2)

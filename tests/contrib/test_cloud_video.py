@@ -22,6 +22,10 @@ def veo(prompt="a red fox", instance=None, **parameters):
     return {"instances": [{**base, **(instance or {})}], "parameters": parameters}
 
 
+def references(kind):
+    return {"referenceImages": [{"image": JPEG, "referenceType": kind}]}
+
+
 def probe(data):
     """(seconds, width, height, streams) as ffprobe sees them."""
     done = subprocess.run(
@@ -150,10 +154,10 @@ class Video(unittest.TestCase):
              "instances[0].image"),
             (veo(instance={"image": {"mimeType": "image/png"}}), "instances[0].image"),
             (veo(instance={"image": JPEG, "extra": 1}), "instances[0]"),
-            (veo(instance={"referenceImages": [{"image": JPEG, "referenceType": "style"}]
-                           }), "instances[0].referenceImages[0].referenceType"),
-            (veo(instance={"referenceImages": [{"image": JPEG, "referenceType": "asset"}]
-                           }, durationSeconds=4), f"{at}.durationSeconds"),
+            (veo(instance=references("style")),
+             "instances[0].referenceImages[0].referenceType"),
+            (veo(instance=references("asset"), durationSeconds=4),
+             f"{at}.durationSeconds"),
             (veo(instance={"video": {**JPEG, "mimeType": "video/mp4"}}),
              "instances[0].video"),
         ]
