@@ -12,6 +12,7 @@ import threading
 import time
 import unittest
 
+import tapcase
 from cloudfix import BUCKET, ENTRY, CloudServer, vertex_path
 
 IMAGEN = "imagen-3.0-generate-002"
@@ -387,4 +388,4 @@ class Weight(Case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    tapcase.main()

@@ -5,6 +5,7 @@ import time
 import unittest
 import urllib.parse
 
+import tapcase
 from cloudfix import API_KEY, CloudServer, b64url, sign_jwt
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -205,4 +206,4 @@ class Auth(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    tapcase.main()

@@ -6,6 +6,7 @@ import json
 import time
 import unittest
 
+import tapcase
 from cloudfix import CloudServer, vertex_path
 
 IMAGEN = "imagen-3.0-generate-002"
@@ -285,4 +286,4 @@ class Transport(Case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    tapcase.main()

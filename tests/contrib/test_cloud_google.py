@@ -7,6 +7,7 @@ import subprocess
 import unittest
 import zlib
 
+import tapcase
 from cloudfix import BUCKET, CloudServer, vertex_path
 
 IMAGEN = "imagen-3.0-generate-001"
@@ -382,4 +383,4 @@ class Openai(Case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    tapcase.main()

@@ -8,6 +8,7 @@ import tempfile
 import unittest
 from unittest import mock
 
+import tapcase
 from cloudfix import BUCKET, PROJECT, CloudServer, vertex_path
 
 VEO = "veo-3.1-generate-001"
@@ -277,4 +278,4 @@ class WithoutFfmpeg(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    tapcase.main()
