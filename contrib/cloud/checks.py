@@ -170,8 +170,10 @@ def parse(req):
         raise ApiError(400, f"Content-Type {ctype or '(none)'} where application/json "
                             "is needed.")
     try:
-        value = json.loads(req.body, object_pairs_hook=no_duplicates,
+        value = json.loads(req.body.decode(), object_pairs_hook=no_duplicates,
                            parse_constant=no_constant)
+        if b"\\u" in req.body:  # half a surrogate pair is no text
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as err:
         raise ApiError(400, f"Invalid JSON payload received. {err}") from None
     if not isinstance(value, dict):
