@@ -297,24 +297,14 @@ int cache_commit(struct cache *c, const struct cache_place *place, struct record
 
 /* ---- remove ---- */
 
-static int history_add(
-	struct cache *c, MDB_txn *txn, const struct digest *key, const struct entry *e)
-{
-	uint8_t b[12];
-	struct wr w = {b};
-	struct key k;
-
-	wr_u32(&w, e->draw);
-	wr_u64(&w, (uint64_t)clk_real_ms());
-	history_key(c, &k, key, e->removed);
-	return row_put(txn, table_of(c, DB_HISTORY), &k, b, sizeof(b));
-}
-
 static int remove_generated(struct file_op *f, MDB_txn *txn, struct entry *e)
 {
 	struct cache *c = f->cache;
-	int r = tree_unlist(c, txn, e->dir, e->cookie);
+	scoped_free char *name = NULL;
+	int r = tree_name(c, txn, e->dir, e->cookie, &name);
 
+	if (!r)
+		r = tree_unlist(c, txn, e->dir, e->cookie);
 	if (!r && is_graded(e->grade)) {
 		struct best b = best_of(e);
 
@@ -322,7 +312,7 @@ static int remove_generated(struct file_op *f, MDB_txn *txn, struct entry *e)
 	}
 	e->removed++;
 	if (!r)
-		r = history_add(c, txn, f->place->key, e);
+		r = history_add(c, txn, f->place->key, e, name);
 	e->draw++;
 	return r < 0 ? r : files_count(c, txn, -1);
 }

@@ -24,6 +24,7 @@ static const char *const table_names[DB_TABLES] = {
 	[DB_INDEX] = "index",
 	[DB_RECORDS] = "records",
 	[DB_HISTORY] = "history",
+	[DB_GONE] = "gone",
 	[DB_DIRS] = "dirs",
 	[DB_NODES] = "nodes",
 	[DB_LIST] = "list",

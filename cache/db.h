@@ -12,6 +12,7 @@
  *	index     <ns> key[32]                      row: struct entry (cache/index.h)
  *	records   <ns> key[32] draw u32             record_encode
  *	history   <ns> key[32] n u32                row: draw u32, removed_ms u64
+ *	gone      <ns> dir u64, key[32], n u32      row: draw u32, name
  *	dirs      <ns> parent u64, name             row: id u64
  *	nodes     <ns> id u64                       row: struct node (cache/tree.c)
  *	list      <ns> dir u64, cookie u64          row: kind u8, id[32], prompt[32],
@@ -38,6 +39,7 @@ enum db_table {
 	DB_INDEX,
 	DB_RECORDS,
 	DB_HISTORY,
+	DB_GONE,
 	DB_DIRS,
 	DB_NODES,
 	DB_LIST,

@@ -70,6 +70,16 @@ static void directories_appear_with_files(void)
 	fixture_end(&f);
 }
 
+static int is_never_called(
+	void *user, const char *name, const struct digest *key, uint32_t draw)
+{
+	(void)user;
+	(void)key;
+	(void)draw;
+	CHECK_STR(name, "");
+	return 1;
+}
+
 static void removed_files_leave_and_history_keeps_the_directory(void)
 {
 	struct fixture f;
@@ -96,6 +106,7 @@ static void removed_files_leave_and_history_keeps_the_directory(void)
 	CHECK_INT(list_dir(f.cache, dir, 0, 0).n, 1);
 	CHECK_STR(list_dir(f.cache, dir, 0, 0).names[0], "a cat");
 	CHECK_INT(cache_dir_find(f.cache, s.name, 3, &dir), 0);
+	CHECK_INT(cache_history_list(f.cache, dir, is_never_called, NULL), 0);
 	CHECK_INT(put_file(f.cache, &s.place, 10, 3), 0);
 	CHECK_INT(cache_dir_find(f.cache, s.name, 3, &again), 0);
 	CHECK_INT(again, dir);
