@@ -11,7 +11,7 @@
 #define BATCH_OPS_MAX 512
 #define GROW_TRIES_MAX 24
 
-/* Drafts (chunks whose manifest is still to come) save one of the two flushes of a commit:
+/* Drafts (chunks whose manifest is to come) save one of the two flushes of a commit:
  * the header is left to the next flush. A power cut may then undo the last such commit,
  * wholly, and LMDB's file stays sound; what was promised to anybody is not among it. */
 static int batch_commit(struct writer *w, MDB_txn *txn, bool is_draft)
