@@ -217,8 +217,12 @@ static int tail_new(struct blob_writer *w, struct err *err)
 
 	if (!chunk)
 		return err_oom(err);
-	chunk->op = (struct op){.run = chunk_run, .done = chunk_done};
-	chunk->op.bytes = CACHE_CHUNK;
+	chunk->op = (struct op){
+		.run = chunk_run,
+		.done = chunk_done,
+		.bytes = CACHE_CHUNK,
+		.is_draft = true,
+	};
 	chunk->w = w;
 	chunk->len = 0;
 	w->tail = chunk;

@@ -100,7 +100,7 @@ int cache_history_list(struct cache *c, uint64_t dir,
 #define CACHE_CHUNK (1024u * 1024u - 16u)
 
 /* A new blob; chunks reach the disk as they are written, in commits of at most 8 MiB;
- * memory is bounded (about 16 MiB for one writer). One thread at a time.
+ * memory is bounded (about 24 MiB for one writer). One thread at a time.
  * write may wait for the disk: not on the loop thread. */
 struct blob_writer *blob_writer_new(struct cache *c, struct err *err);
 int blob_writer_write(

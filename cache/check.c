@@ -324,6 +324,7 @@ static int check_all(struct check *k)
 		{DB_INDEX, check_entry},
 		{DB_RECORDS, check_record},
 		{DB_HISTORY, check_row},
+		{DB_GONE, check_row},
 		{DB_DIRS, check_row},
 		{DB_NODES, check_row},
 		{DB_LIST, check_row},

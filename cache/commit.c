@@ -300,18 +300,19 @@ int cache_commit(struct cache *c, const struct cache_place *place, struct record
 static int remove_generated(struct file_op *f, MDB_txn *txn, struct entry *e)
 {
 	struct cache *c = f->cache;
-	int r = tree_unlist(c, txn, e->dir, e->cookie);
+	scoped_free char *name = NULL;
+	int r = tree_name(c, txn, e->dir, e->cookie, &name);
 
+	if (!r)
+		r = tree_unlist(c, txn, e->dir, e->cookie);
 	if (!r && is_graded(e->grade)) {
 		struct best b = best_of(e);
 
 		r = best_del(c, txn, &b);
 	}
-	struct removal gone = {.draw = e->draw, .removed_ms = clk_real_ms()};
 	e->removed++;
 	if (!r)
-		r = history_put(c, txn, f->place->key, e->removed, e->dir,
-			f->place->name[f->place->n - 1], &gone);
+		r = history_add(c, txn, f->place->key, e, name);
 	e->draw++;
 	return r < 0 ? r : files_count(c, txn, -1);
 }

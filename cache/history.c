@@ -3,9 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cache/base/mem.h"
+#include "cache/base/clk.h"
 #include "cache/index.h"
 
+#define GONE_FIXED 4
+
+/* The listing's side of a removal. */
 static void gone_key(const struct cache *c, struct key *k, uint64_t dir,
 	const struct digest *key, uint32_t n)
 {
@@ -13,50 +16,46 @@ static void gone_key(const struct cache *c, struct key *k, uint64_t dir,
 
 	wr_be32(w, c->ns);
 	wr_be64(w, dir);
-	if (!key)
-		return;
 	wr_bytes(w, key->b, sizeof(key->b));
 	wr_be32(w, n);
 }
 
-static int put_gone(struct cache *c, MDB_txn *txn, const struct digest *key, uint32_t n,
-	uint64_t dir, const char *name, uint32_t draw)
+int removal_decode(struct rd *in, struct removal *ret)
 {
-	uint8_t b[4 + CACHE_NAME_MAX];
-	size_t len = strlen(name);
-	struct wr w = {b};
-	struct key k;
-
-	if (len > CACHE_NAME_MAX)
-		return -ENAMETOOLONG;
-	wr_u32(&w, draw);
-	wr_bytes(&w, name, len);
-	gone_key(c, &k, dir, key, n);
-	return row_put(txn, table_of(c, DB_GONE), &k, b, 4 + len);
+	ret->draw = rd_u32(in);
+	ret->removed_ms = (int64_t)rd_u64(in);
+	return in->bad ? -EBADMSG : 0;
 }
 
-int history_put(struct cache *c, MDB_txn *txn, const struct digest *key, uint32_t n,
-	uint64_t dir, const char *name, const struct removal *gone)
+int history_add(struct cache *c, MDB_txn *txn, const struct digest *key,
+	const struct entry *e, const char *name)
 {
-	uint8_t b[12];
+	uint8_t b[12], gone[GONE_FIXED + CACHE_NAME_MAX];
+	size_t len = strnlen(name, CACHE_NAME_MAX);
 	struct wr w = {b};
 	struct key k;
 	int r;
 
-	wr_u32(&w, gone->draw);
-	wr_u64(&w, (uint64_t)gone->removed_ms);
-	history_key(c, &k, key, n);
+	wr_u32(&w, e->draw);
+	wr_u64(&w, (uint64_t)clk_real_ms());
+	numbered_key(c, &k, key, e->removed);
 	r = row_put(txn, table_of(c, DB_HISTORY), &k, b, sizeof(b));
-	return r < 0 ? r : put_gone(c, txn, key, n, dir, name, gone->draw);
+	if (r < 0)
+		return r;
+	w.p = gone;
+	wr_u32(&w, e->draw);
+	wr_bytes(&w, name, len);
+	gone_key(c, &k, e->dir, key, e->removed);
+	return row_put(txn, table_of(c, DB_GONE), &k, gone, GONE_FIXED + len);
 }
 
-int history_del(struct cache *c, MDB_txn *txn, const struct digest *key, uint32_t n,
-	uint64_t dir)
+int history_del(struct cache *c, MDB_txn *txn, const struct digest *key, uint64_t dir,
+	uint32_t n)
 {
 	struct key k;
 	int r;
 
-	history_key(c, &k, key, n);
+	numbered_key(c, &k, key, n);
 	r = row_del(txn, table_of(c, DB_HISTORY), &k);
 	if (r < 0)
 		return r;
@@ -65,22 +64,74 @@ int history_del(struct cache *c, MDB_txn *txn, const struct digest *key, uint32_
 	return r == -ENOENT ? -EBADMSG : r;
 }
 
-/* "1.png~2" and its key out of one line. */
-static int gone_decode(const struct scan *s, struct rd *in, char *name, size_t size,
-	struct digest *ret_key, uint32_t *ret_draw)
+int history_is_left(struct cache *c, MDB_txn *txn, const struct digest *key)
+{
+	struct key from;
+	struct scan s;
+	int r;
+
+	numbered_key(c, &from, key, 0);
+	r = scan_begin(&s, txn, table_of(c, DB_HISTORY), &from, key_len(&from) - 4);
+	if (!r)
+		r = scan_next(&s);
+	scan_end(&s);
+	return r;
+}
+
+/* ---- what others ask ---- */
+
+static int history_damaged(struct err *err)
+{
+	return err_set(err, EBADMSG, "the store's history is damaged");
+}
+
+int cache_history(struct cache *c, const struct digest *key, uint32_t n,
+	struct record *ret, struct err *err)
+{
+	struct db_read *read;
+	struct removal gone;
+	struct key k;
+	struct rd in;
+	int r = db_read_begin(&c->db, &read);
+
+	if (r < 0)
+		return err_errno(err, -r, "cannot read the store");
+	numbered_key(c, &k, key, n);
+	r = row_get(read->txn, table_of(c, DB_HISTORY), &k, &in);
+	if (!r)
+		r = removal_decode(&in, &gone);
+	if (r == -ENOENT)
+		r = err_set(err, ENOENT, "there is no such removed file");
+	else if (r < 0)
+		r = history_damaged(err);
+	else
+		r = record_get(c, read->txn, key, gone.draw, ret, err)
+			    ? history_damaged(err)
+			    : 0;
+	db_read_end(&c->db, read);
+	return r;
+}
+
+struct gone {
+	struct digest key;
+	uint32_t n, draw;
+	char name[CACHE_NAME_MAX + 16]; /* with "~n" */
+};
+
+static int gone_decode(const struct scan *s, struct rd *in, struct gone *ret)
 {
 	struct rd k = {s->key.mv_data, (uint8_t *)s->key.mv_data + s->key.mv_size};
 	size_t len;
-	uint32_t n;
 
 	rd_bytes(&k, 4 + 8);
-	rd_copy(&k, ret_key->b, sizeof(ret_key->b));
-	n = (uint32_t)rd_be(&k, 4);
-	*ret_draw = rd_u32(in);
-	len = (size_t)(in->end - in->p);
+	rd_copy(&k, ret->key.b, sizeof(ret->key.b));
+	ret->n = (uint32_t)rd_be(&k, 4);
+	ret->draw = rd_u32(in);
+	len = rd_left(in);
 	if (k.bad || in->bad || len > CACHE_NAME_MAX)
 		return -EBADMSG;
-	snprintf(name, size, "%.*s~%u", (int)len, (const char *)in->p, n);
+	snprintf(ret->name, sizeof(ret->name), "%.*s~%u", (int)len, (const char *)in->p,
+		ret->n);
 	return 0;
 }
 
@@ -97,16 +148,15 @@ int cache_history_list(struct cache *c, uint64_t dir,
 
 	if (r < 0)
 		return r;
-	gone_key(c, &from, dir, NULL, 0);
+	wr_be32(key_start(&from), c->ns);
+	wr_be64(&from.w, dir);
 	r = scan_begin(&s, read->txn, table_of(c, DB_GONE), &from, key_len(&from));
 	while (!r && (r = scan_next_row(&s, &in)) > 0) {
-		char name[CACHE_NAME_MAX + 16];
-		struct digest key;
-		uint32_t draw;
+		struct gone g;
 
-		r = gone_decode(&s, &in, name, sizeof(name), &key, &draw);
+		r = gone_decode(&s, &in, &g);
 		if (!r)
-			r = fn(user, name, &key, draw);
+			r = fn(user, g.name, &g.key, g.draw);
 	}
 	scan_end(&s);
 	db_read_end(&c->db, read);

@@ -17,7 +17,7 @@ static void index_key(const struct cache *c, struct key *k, const struct digest 
 	wr_bytes(w, key->b, sizeof(key->b));
 }
 
-void history_key(
+void numbered_key(
 	const struct cache *c, struct key *k, const struct digest *key, uint32_t n)
 {
 	index_key(c, k, key);
@@ -104,7 +104,7 @@ int record_get(struct cache *c, MDB_txn *txn, const struct digest *key, uint32_t
 	MDB_val v, name;
 	int rc;
 
-	history_key(c, &k, key, draw);
+	numbered_key(c, &k, key, draw);
 	name = (MDB_val){key_len(&k), k.b};
 	rc = mdb_get(txn, table_of(c, DB_RECORDS), &name, &v);
 	if (rc)
@@ -122,7 +122,7 @@ int record_put(struct cache *c, MDB_txn *txn, const struct digest *key,
 
 	if (r < 0)
 		return r;
-	history_key(c, &k, key, rec->draw);
+	numbered_key(c, &k, key, rec->draw);
 	name = (MDB_val){key_len(&k), k.b};
 	v = (MDB_val){b.len, b.data};
 	return db_errno(mdb_put(txn, table_of(c, DB_RECORDS), &name, &v, 0));
@@ -132,15 +132,8 @@ int record_del(struct cache *c, MDB_txn *txn, const struct digest *key, uint32_t
 {
 	struct key k;
 
-	history_key(c, &k, key, draw);
+	numbered_key(c, &k, key, draw);
 	return row_del(txn, table_of(c, DB_RECORDS), &k);
-}
-
-int history_decode(struct rd *in, struct removal *ret)
-{
-	ret->draw = rd_u32(in);
-	ret->removed_ms = (int64_t)rd_u64(in);
-	return in->bad ? -EBADMSG : 0;
 }
 
 /* ---- what others ask ---- */
@@ -203,32 +196,5 @@ int cache_find(struct cache *c, const struct digest *key, struct record *ret,
 		r = entry_damaged(err);
 	if (ret_draw && r != -EBADMSG)
 		*ret_draw = e.draw;
-	return r;
-}
-
-int cache_history(struct cache *c, const struct digest *key, uint32_t n,
-	struct record *ret, struct err *err)
-{
-	struct db_read *read;
-	struct removal gone;
-	struct key k;
-	struct rd in;
-	int r = db_read_begin(&c->db, &read);
-
-	if (r < 0)
-		return err_errno(err, -r, "cannot read the store");
-	history_key(c, &k, key, n);
-	r = row_get(read->txn, table_of(c, DB_HISTORY), &k, &in);
-	if (!r)
-		r = history_decode(&in, &gone);
-	if (r == -ENOENT)
-		r = err_set(err, ENOENT, "there is no such removed file");
-	else if (r < 0)
-		r = entry_damaged(err);
-	else
-		r = record_get(c, read->txn, key, gone.draw, ret, err)
-			    ? entry_damaged(err)
-			    : 0;
-	db_read_end(&c->db, read);
 	return r;
 }

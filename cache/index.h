@@ -40,16 +40,21 @@ int record_put(struct cache *c, MDB_txn *txn, const struct digest *key,
 	const struct record *rec);
 int record_del(struct cache *c, MDB_txn *txn, const struct digest *key, uint32_t draw);
 
+/* ---- removed draws (cache/history.c) ---- */
+
 struct removal {
 	uint32_t draw;
 	int64_t removed_ms;
 };
-void history_key(
+/* <ns> key, then a number: of a record the draw, of a removal its n. */
+void numbered_key(
 	const struct cache *c, struct key *k, const struct digest *key, uint32_t n);
-int history_decode(struct rd *in, struct removal *ret);
-
-/* The nth removal of the file: by file, and by directory for cache_history_list. */
-int history_put(struct cache *c, MDB_txn *txn, const struct digest *key, uint32_t n,
-	uint64_t dir, const char *name, const struct removal *gone);
-int history_del(struct cache *c, MDB_txn *txn, const struct digest *key, uint32_t n,
-	uint64_t dir); /* -ENOENT */
+int removal_decode(struct rd *in, struct removal *ret);
+/* The draw of `e` becomes removal number e->removed; `name` is the file's. */
+int history_add(struct cache *c, MDB_txn *txn, const struct digest *key,
+	const struct entry *e, const char *name);
+/* Forgets removal n of a file in `dir`. -ENOENT. */
+int history_del(struct cache *c, MDB_txn *txn, const struct digest *key, uint64_t dir,
+	uint32_t n);
+/* Whether any removed draw of the file is left. 1, 0, <0. */
+int history_is_left(struct cache *c, MDB_txn *txn, const struct digest *key);

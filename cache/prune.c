@@ -47,7 +47,7 @@ static int item_decode(const struct scan *s, struct rd *in, struct item *ret)
 	rd_bytes(&k, 4);
 	rd_copy(&k, ret->key.b, sizeof(ret->key.b));
 	ret->n = (uint32_t)rd_be(&k, 4);
-	return k.bad ? -EBADMSG : history_decode(in, &ret->gone);
+	return k.bad ? -EBADMSG : removal_decode(in, &ret->gone);
 }
 
 /* A page of the history after *last into the list. 1: there is more. */
@@ -66,7 +66,7 @@ static int collect_page(struct cache *c, const struct prune_rule *rule,
 	if (is_first)
 		wr_be32(key_start(&from), c->ns);
 	else
-		history_key(c, &from, &last->key, last->n + 1);
+		numbered_key(c, &from, &last->key, last->n + 1);
 	r = scan_begin(&s, read->txn, table_of(c, DB_HISTORY), &from, 4);
 	while (!r && n++ < BATCH && (r = scan_next_row(&s, &in)) > 0) {
 		r = item_decode(&s, &in, last);
@@ -124,37 +124,19 @@ static void forget(struct prune_op *p)
 	p->bytes = 0;
 }
 
-/* Whether any removed draw of the file is left. 1, 0, <0. */
-static int has_history(struct cache *c, MDB_txn *txn, const struct digest *key)
-{
-	struct key from;
-	struct scan s;
-	int r;
-
-	history_key(c, &from, key, 0);
-	r = scan_begin(&s, txn, table_of(c, DB_HISTORY), &from, key_len(&from) - 4);
-	if (!r)
-		r = scan_next(&s);
-	scan_end(&s);
-	return r;
-}
-
 /* The last trace of a file in its directory goes with the last removed draw. */
-static int settle_dir(struct cache *c, MDB_txn *txn, const struct item *item)
+static int settle_dir(
+	struct cache *c, MDB_txn *txn, const struct item *item, struct entry *e)
 {
-	struct entry e;
-	int r = has_history(c, txn, &item->key);
+	int r = history_is_left(c, txn, &item->key);
 
 	if (r)
 		return r < 0 ? r : 0;
-	r = entry_get(c, txn, &item->key, &e);
-	if (r < 0)
-		return r;
-	if (e.state == RECORD_GENERATED || !(e.flags & ENTRY_KEPT))
+	if (e->state == RECORD_GENERATED || !(e->flags & ENTRY_KEPT))
 		return 0;
-	e.flags &= (uint8_t)~ENTRY_KEPT;
-	r = entry_put(c, txn, &item->key, &e);
-	return r < 0 ? r : tree_unref(c, txn, e.dir);
+	e->flags &= (uint8_t)~ENTRY_KEPT;
+	r = entry_put(c, txn, &item->key, e);
+	return r < 0 ? r : tree_unref(c, txn, e->dir);
 }
 
 static int blobs_unref(
@@ -177,11 +159,11 @@ static int item_prune(struct prune_op *p, MDB_txn *txn, const struct item *item)
 	scoped(record_finish) struct record rec = {0};
 	struct entry e;
 	uint64_t freed;
-	int r;
+	int r = entry_get(c, txn, &item->key, &e);
 
-	r = entry_get(c, txn, &item->key, &e);
-	if (!r)
-		r = history_del(c, txn, &item->key, item->n, e.dir);
+	if (r < 0)
+		return r == -ENOENT ? -EBADMSG : r;
+	r = history_del(c, txn, &item->key, e.dir, item->n);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r; /* another prune was faster */
 	r = record_get(c, txn, &item->key, item->gone.draw, &rec, NULL);
@@ -190,7 +172,7 @@ static int item_prune(struct prune_op *p, MDB_txn *txn, const struct item *item)
 	if (!r)
 		r = record_del(c, txn, &item->key, item->gone.draw);
 	if (!r)
-		r = settle_dir(c, txn, item);
+		r = settle_dir(c, txn, item, &e);
 	if (r < 0)
 		return r;
 	p->rec[p->done++] = rec;

@@ -11,16 +11,27 @@
 #define BATCH_OPS_MAX 512
 #define GROW_TRIES_MAX 24
 
+/* Drafts (chunks whose manifest is to come) save one of the two flushes of a commit:
+ * the header is left to the next flush. A power cut may then undo the last such commit,
+ * wholly, and LMDB's file stays sound; what was promised to anybody is not among it. */
+static int batch_commit(struct writer *w, MDB_txn *txn, bool is_draft)
+{
+	mdb_env_set_flags(w->db->env, MDB_NOMETASYNC, is_draft);
+	return db_errno(mdb_txn_commit(txn));
+}
+
 /* Runs the operations of a batch on one transaction. Results of a failed batch mean
  * nothing unless it holds a single operation. */
 static int batch_try(struct writer *w, struct op *list)
 {
+	bool is_draft = true;
 	MDB_txn *txn;
 	int r = db_errno(mdb_txn_begin(w->db->env, NULL, 0, &txn));
 
 	if (r < 0)
 		return r;
 	for (struct op *op = list; op; op = op->next) {
+		is_draft = is_draft && op->is_draft;
 		op->is_untouched = false;
 		op->result = op->run(op, txn);
 		if (op->result < 0 && !op->is_untouched) {
@@ -28,7 +39,7 @@ static int batch_try(struct writer *w, struct op *list)
 			return op->result;
 		}
 	}
-	return db_errno(mdb_txn_commit(txn));
+	return batch_commit(w, txn, is_draft);
 }
 
 static int batch_run(struct writer *w, struct op *list)

@@ -21,6 +21,7 @@ struct op {
 	void (*done)(struct op *op);
 	size_t bytes;      /* of bulk data, for the size of a batch */
 	bool is_freeing;   /* frees room: may use the slack of a full map */
+	bool is_draft;     /* worth nothing until a later commit: see batch_commit */
 	bool is_untouched; /* set by run beside an error: nothing was written */
 	int result;
 	/* the writer's own */

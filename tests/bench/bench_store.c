@@ -21,7 +21,7 @@
 #define STEP (1u << 20)
 #define LISTED 100000 /* files in one directory, through cache_commit */
 #define COMMITTERS 256
-#define ROWS_PER_COMMIT 20000
+#define ROWS_PER_COMMIT 100000
 #define LOOKUPS 2000000
 
 struct bench {

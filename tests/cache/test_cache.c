@@ -112,8 +112,20 @@ static void an_unknown_one_is_written_off(void)
 	fixture_end(&f);
 }
 
+static int join_gone(
+	void *user, const char *name, const struct digest *key, uint32_t draw)
+{
+	char *to = user;
+
+	(void)key;
+	sprintf(to + strlen(to), "%s=%u ", name, draw);
+	return draw == 1 ? 5 : 0;
+}
+
 static void removal_keeps_history(void)
 {
+	char names[128] = "";
+	uint64_t dir = 0;
 	struct fixture f;
 	struct spot s;
 	struct record rec = {0};
@@ -139,6 +151,10 @@ static void removal_keeps_history(void)
 		record_finish(&rec);
 	}
 	CHECK(file_is(f.cache, &s.place, 5000, 20));
+	CHECK_INT(cache_dir_find(f.cache, s.name, 3, &dir), 0);
+	CHECK_INT(cache_history_list(f.cache, dir, join_gone, names), 5);
+	CHECK_STR(names, "1.png~1=0 1.png~2=1 ");
+	CHECK_INT(cache_history_list(f.cache, 1, join_gone, names), 0);
 	fixture_end(&f);
 }
 

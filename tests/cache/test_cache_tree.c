@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "cache/base/clk.h"
+#include "cache/tree.h"
 #include "tests/cache/support.h"
 
 struct listing {
@@ -70,6 +71,16 @@ static void directories_appear_with_files(void)
 	fixture_end(&f);
 }
 
+static int is_never_called(
+	void *user, const char *name, const struct digest *key, uint32_t draw)
+{
+	(void)user;
+	(void)key;
+	(void)draw;
+	CHECK_STR(name, "");
+	return 1;
+}
+
 static void removed_files_leave_and_history_keeps_the_directory(void)
 {
 	struct fixture f;
@@ -96,6 +107,7 @@ static void removed_files_leave_and_history_keeps_the_directory(void)
 	CHECK_INT(list_dir(f.cache, dir, 0, 0).n, 1);
 	CHECK_STR(list_dir(f.cache, dir, 0, 0).names[0], "a cat");
 	CHECK_INT(cache_dir_find(f.cache, s.name, 3, &dir), 0);
+	CHECK_INT(cache_history_list(f.cache, dir, is_never_called, NULL), 0);
 	CHECK_INT(put_file(f.cache, &s.place, 10, 3), 0);
 	CHECK_INT(cache_dir_find(f.cache, s.name, 3, &again), 0);
 	CHECK_INT(again, dir);
@@ -238,7 +250,62 @@ static void cookies_hold_under_inserts(void)
 	fixture_end(&f);
 }
 
+#define LARGE 100000
+
+struct large_op {
+	struct op op;
+	struct cache *cache;
+	struct spot *spot;
+};
+
+static int large_run(struct op *op, MDB_txn *txn)
+{
+	struct large_op *l = container_of(op, struct large_op, op);
+	struct dir_chain chain;
+	int r = tree_make(l->cache, txn, &l->spot->place, 3, &chain);
+
+	for (uint64_t i = 0; !r && i < LARGE; i++) {
+		struct digest key = {0};
+		uint64_t cookie;
+		char name[32];
+
+		memcpy(key.b, &i, sizeof(i));
+		snprintf(name, sizeof(name), "%llu.png", (unsigned long long)i);
+		r = tree_list_file(l->cache, txn, chain.id[3], name, &key, &cookie);
+	}
+	return r;
+}
+
+/* In pieces of 128, as readdir asks: no piece may cost more than a piece. */
+static void a_hundred_thousand_entries(void)
+{
+	struct fixture f;
+	struct spot s;
+	struct large_op l = {.op = {.run = large_run}, .spot = &s};
+	uint64_t dir = 0, cookie = 0;
+	size_t total = 0, n;
+	int64_t from;
+
+	fixture_start(&f, 256u << 20);
+	spot_init(&s, "large", "imagen-3", "x");
+	l.cache = f.cache;
+	CHECK_INT(writer_call(&f.cache->writer, &l.op), 0);
+	CHECK_INT(cache_dir_find(f.cache, s.name, 3, &dir), 0);
+	from = clk_mono_ms();
+	do {
+		struct listing part = list_dir(f.cache, dir, cookie, 128);
+
+		CHECK(part.is_rising);
+		cookie = part.last;
+		n = part.n;
+		total += n;
+	} while (n);
+	printf("# %d entries in %lld ms\n", LARGE, (long long)(clk_mono_ms() - from));
+	CHECK_INT(total, LARGE);
+	fixture_end(&f);
+}
+
 TAP_MAIN(TAP_CASE(directories_appear_with_files),
 	TAP_CASE(removed_files_leave_and_history_keeps_the_directory),
 	TAP_CASE(pins_list_a_prompt), TAP_CASE(pinned_files_are_not_pruned),
-	TAP_CASE(cookies_hold_under_inserts))
+	TAP_CASE(cookies_hold_under_inserts), TAP_CASE(a_hundred_thousand_entries))

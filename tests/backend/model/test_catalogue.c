@@ -268,7 +268,7 @@ static void refuses_rows(void)
 static void refuses_files(void)
 {
 #define CHAT                                                                           \
-	"\"kind\":\"text\",\"protocol\":\"openai-chat\",\"wire\":{\"openai\":\"m\"}," \
+	"\"kind\":\"text\",\"protocol\":\"openai-chat\",\"wire\":{\"openai\":\"m\"},"  \
 	"\"price\":0"
 	static const char *const texts[] = {"", "[]", "{}", "{\"models\":[]}",
 		"{\"models\":", "{\"models\":{},\"more\":1}", "{\"models\":{}} x",
