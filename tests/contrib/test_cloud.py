@@ -214,10 +214,10 @@ class Limits(Case):
         super().tearDown()
 
     def test_requests_per_minute(self):
-        self.cloud.limit(IMAGEN, rpm=3, window_seconds=1)
+        self.cloud.limit(IMAGEN, rpm=3, window_seconds=2)
         seen = [self.predict().status for _ in range(5)]
         self.assertEqual(seen, [200, 200, 200, 429, 429])
-        time.sleep(1.05)
+        time.sleep(2.05)
         self.assertEqual(self.predict().status, 200)
 
     def test_only_the_developer_api_gives_hints(self):
@@ -233,7 +233,7 @@ class Limits(Case):
         self.cloud.limit(model)
 
     def test_concurrency(self):
-        self.cloud.config(latency_ms=300)
+        self.cloud.config(latency_ms=1500)
         self.cloud.limit(IMAGEN, concurrent=4)
         seen = together(10, lambda i: self.predict().status)
         self.assertEqual(sorted(seen), [200] * 4 + [429] * 6)
@@ -241,10 +241,10 @@ class Limits(Case):
         self.assertEqual(found["methods"]["predict"]["accepted"], 4)
 
     def test_latency_and_most_in_flight(self):
-        self.cloud.config(latency_ms=200)
+        self.cloud.config(latency_ms=1000)
         start = time.monotonic()
         self.assertEqual(together(8, lambda i: self.predict().status), [200] * 8)
-        self.assertGreater(time.monotonic() - start, 0.19)
+        self.assertGreater(time.monotonic() - start, 0.99)
         found = self.cloud.counters()
         self.assertEqual((found["max_paid_in_flight"], found["paid_in_flight"]), (8, 0))
 

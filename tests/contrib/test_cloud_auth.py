@@ -130,7 +130,7 @@ class Auth(unittest.TestCase):
                 self.assertIn("Bearer", got.headers["WWW-Authenticate"])
 
     def test_tokens_expire(self):
-        self.cloud.control("tokens", {"ttl": 0.3})
+        self.cloud.control("tokens", {"ttl": 1.5})
         try:
             self.cloud.bearer = None
             auth = "Bearer " + self.cloud.token()
