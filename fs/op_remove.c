@@ -57,8 +57,8 @@ void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	fuse_reply_err(req, -r);
 }
 
-/* Every prompt exists already and nothing else can be made. Without a handler the answer
- * would be "function not implemented". */
+/* Every prompt exists already and nothing else can be made. Without a handler the
+ * answer would be "function not implemented". */
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	fuse_reply_err(req, EPERM);
