@@ -8,7 +8,7 @@ set -u
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
 . contrib/packages.sh
 
-test_packages="python3 rsync busybox ffmpeg imagemagick plocate perl attr procps"
+test_packages="python3 openssl rsync busybox ffmpeg imagemagick plocate perl attr procps"
 ci_packages="clang clang-format clang-tidy libclang-rt-dev cppcheck git"
 passed=0
 failed=0
