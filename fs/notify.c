@@ -106,10 +106,24 @@ static void widen_readahead(const char *mountpoint)
 		log_debug("read-ahead stays as it is");
 }
 
+/* A table of its own, empty but for /dev/null as 0 to 2: the caller's terminal or pipe
+ * must not stay open here when the process detaches from it. */
+static bool leave_descriptors(void)
+{
+	int fd;
+
+	if (unshare(CLONE_FILES) < 0 || close_range(0, ~0U, 0) < 0)
+		return false;
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd < 2);
+	return true;
+}
+
 static void *stat_main(void *user)
 {
 	struct notifier *t = user;
-	bool alone = unshare(CLONE_FILES) == 0 && close_range(3, ~0U, 0) == 0;
+	bool alone = leave_descriptors();
 
 	if (!alone)
 		log_warn("cannot leave the descriptor table (%s); first opens go on "
