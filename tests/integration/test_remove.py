@@ -46,6 +46,13 @@ class Remove(mountfix.MountCase):
             self.assertEqual(os.pread(old.fileno(), len(first), 0), first)
         self.assertNotEqual(first, second)
 
+    def test_right_after_the_open(self):
+        """Once the opener has its file no job runs any more, so rm is never told EBUSY."""
+        for _ in range(20):
+            path = self.mount.fresh(model="imagen-2/aspect=16:9", name="1.jpg")
+            os.close(os.open(path, os.O_RDONLY))
+            os.unlink(path)
+
     def test_never_made(self):
         self.assertErrno(errno.ENOENT, os.unlink, self.mount.fresh())
 
