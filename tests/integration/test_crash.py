@@ -104,7 +104,7 @@ class Crash(unittest.TestCase):
 class Lifetime(unittest.TestCase):
     def mounted(self, *options, **more):
         mount = Mount(*options, **more)
-        self.addCleanup(mount.stop)
+        self.addCleanup(mount.discard)
         return mount
 
     def test_fusermount(self):
