@@ -10,12 +10,16 @@
 static int remove_from_store(struct promptfs *fs, const struct request *req)
 {
 	scoped(request_place_finish) struct request_place rp = {0};
-	struct job_brief job;
+	struct job_brief job = {.state = JOB_NONE};
+	struct file_brief brief;
 	int r = request_place_init(&rp, req, fs->ns, NULL);
 
 	if (r < 0)
 		return r;
-	engine_job(fs->engine, &rp.key, &job);
+	/* A job that has stored its file is over, whatever the engine still does for it. */
+	if (cache_brief(fs->cache, &rp.key, &brief, NULL) < 0 ||
+		brief.state != RECORD_GENERATED)
+		engine_job(fs->engine, &rp.key, &job);
 	if (job.state != JOB_NONE)
 		return -EBUSY;
 	r = cache_remove(fs->cache, &rp.place, NULL);

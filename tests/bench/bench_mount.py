@@ -4,7 +4,7 @@
 
 Each figure is a ratio within one run; nothing here passes or fails. Page caches are
 cold on the first read of a mount (it is mounted anew), the bytes behind are warm.
-usage: bench_mount.py PROMPTFS FILL_STORE MEASURE PASSTHROUGH [--quick]
+usage: bench_mount.py PROMPTFS FILL_STORE MEASURE PASSTHROUGH BENCH_STORE [--quick]
 """
 import os
 import shutil
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-PROMPTFS, FILL, MEASURE, PASSTHROUGH = sys.argv[1:5]
+PROMPTFS, FILL, MEASURE, PASSTHROUGH, STORE = sys.argv[1:6]
 QUICK = "--quick" in sys.argv
 MIB = 1 << 20
 
@@ -26,12 +26,12 @@ def run(*args):
 
 
 def wait_mounted(path, proc):
-    for _ in range(500):
+    for _ in range(5000):
         if os.path.ismount(path):
             return
         if proc.poll() is not None:
             break
-        time.sleep(0.01)
+        time.sleep(0.002)
     raise SystemExit(f"{path} was not mounted")
 
 
@@ -96,8 +96,7 @@ def rate(result, scale=1.0):
 
 
 def reads(tmp, label, count, size, what):
-    state, src, mnt = (os.path.join(tmp, d) for d in ("state-" + label, "src-" + label,
-                                                      "mnt-" + label))
+    state, src, mnt = (os.path.join(tmp, d + what) for d in ("state-", "src-", "mnt-"))
     os.makedirs(mnt)
     takes = min(count, 999)
     subprocess.run([FILL, state, "1", str(takes), str(size)], check=True)
@@ -174,6 +173,22 @@ def parked(tmp):
     opener.wait(timeout=60)
 
 
+def large_index(tmp):
+    """How long until a mount serves with many requests in the index, and its memory."""
+    count = 100000 if QUICK else 1000000
+    state = subprocess.run([STORE, tmp, "0", str(count), "keep"], check=True, text=True,
+                           capture_output=True, timeout=600).stdout.split()[-1]
+    mnt = os.path.join(tmp, "bigmnt")
+    os.makedirs(mnt)
+    times = []
+    for _ in range(3):
+        with promptfs(state, mnt) as mounted:
+            times.append(mounted.ready * 1000)
+            os.listdir(mnt)
+            memory = mounted.rss_kib() / 1024
+    row(f"mount with {count} requests", ["", "", f"{min(times):.0f} ms", f"{memory:.1f} MiB"])
+
+
 def main():
     tmp = tempfile.mkdtemp(prefix="promptfs-bench-")
     try:
@@ -183,6 +198,7 @@ def main():
         for count in (10000,) if QUICK else (10000, 100000):
             names(tmp, count)
         parked(tmp)
+        large_index(tmp)
     finally:
         shutil.rmtree(tmp, ignore_errors=True)
 

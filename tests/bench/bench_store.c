@@ -358,6 +358,12 @@ int main(int argc, char **argv)
 	b.config = (struct cache_config){.dir = dir, .ns = "local"};
 	b.data = calloc(1, STEP);
 	open_store(&b);
+	if (argc > 4) { /* "keep": only a store of that many records, for bench_mount */
+		fill_up(&b);
+		close_store(&b);
+		printf("%s\n", dir);
+		return 0;
+	}
 	bench_blob(&b);
 	bench_commits(&b);
 	bench_listing(&b);
