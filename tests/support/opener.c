@@ -157,6 +157,9 @@ static int park(int n, const char *format, int files)
 
 int main(int argc, char **argv)
 {
+	/* nohup and CI runners ignore some, and that is inherited. */
+	for (int sig = 1; sig < SIGSYS; sig++)
+		signal(sig, SIG_DFL);
 	const char *mode = argc > 2 ? argv[1] : "";
 
 	if (!strcmp(mode, "sendfile"))
