@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Times one access pattern and prints seconds; the work of bench_mount.py.
- * usage: measure read FILE | readall DIR | stat DIR ROUNDS | list DIR | lslong DIR
+ * usage: measure read FILE | readall DIR | stat DIR ROUNDS
  *        measure park PROMPTS-DIR COUNT: that many opens of files not generated, at
  * once */
 #include <dirent.h>
@@ -78,26 +78,6 @@ static size_t each(const char *path, struct names all, const char *what, int rou
 	return done;
 }
 
-/* As ls -l: each entry is looked at as soon as it is read. */
-static size_t list_long(const char *path)
-{
-	DIR *d = opendir(path);
-	size_t n = 0;
-	struct dirent *e;
-	struct stat st;
-
-	while (d && (e = readdir(d))) {
-		if (e->d_name[0] == '.')
-			continue;
-		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW))
-			exit(1);
-		n++;
-	}
-	if (d)
-		closedir(d);
-	return n;
-}
-
 struct park {
 	const char *dir;
 	int number;
@@ -150,10 +130,6 @@ int main(int argc, char **argv)
 	start = now();
 	if (!strcmp(what, "read"))
 		count = (size_t)read_at(AT_FDCWD, path);
-	else if (!strcmp(what, "list"))
-		count = list(path).n;
-	else if (!strcmp(what, "lslong"))
-		count = list_long(path);
 	else if (all.name)
 		count = each(path, all, what, rounds);
 	else

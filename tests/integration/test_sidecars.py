@@ -118,7 +118,9 @@ class Sidecars(mountfix.MountCase):
         self.assertTrue(attr("user.xdg.comment").startswith("a tall lighthouse"))
         for name in os.listxattr(path):
             attr(name)
-        for name in ("user.nosuch", "user.promptfs.nosuch", "security.selinux"):
+        for name in ("security.selinux", "system.posix_acl_access"):
+            self.assertErrno(errno.EOPNOTSUPP, os.getxattr, path, name)
+        for name in ("user.nosuch", "user.promptfs.nosuch"):
             self.assertErrno(errno.ENODATA, os.getxattr, path, name)
         self.assertEqual(os.getxattr(self.mount.fresh(), "user.promptfs.state"),
                          b"not generated")
