@@ -8,6 +8,7 @@
 
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
+#include "cache/base/tmpfile.h"
 
 /* One per node while somebody has it open, so that what was opened stays readable when
  * it is replaced or removed. `users` and the node's pointer are under the nodes mutex,
@@ -58,10 +59,12 @@ static int scratch_new(struct promptfs *fs, struct scratch **ret)
 
 	if (!s)
 		return -ENOMEM;
-	s->fd = open(fs->config->state, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	s->fd = tmpfile_open(fs->config->state, NULL);
 	if (s->fd < 0) {
+		int r = s->fd;
+
 		free(s);
-		return -errno;
+		return r;
 	}
 	s->users = 1;
 	pthread_mutex_init(&s->mutex, NULL);

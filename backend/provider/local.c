@@ -10,6 +10,7 @@
 #include "backend/policy/limits.h"
 #include "backend/render/render.h"
 #include "cache/base/mem.h"
+#include "cache/base/tmpfile.h"
 
 #define LOCAL_FPS 24
 #define LOCAL_SEED_MAX 0x7fffffffu
@@ -103,26 +104,6 @@ static struct output *next_output(struct provider_job *job)
 	return NULL;
 }
 
-/* A file without a name: nothing is left behind, however promptfs ends. */
-static int open_tmp(const char *dir, struct err *err)
-{
-	scoped_free char *name = NULL;
-	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
-		return fd >= 0 ? fd
-			       : err_errno(err, errno, "cannot make a file in %s", dir);
-	if (asprintf(&name, "%s/tmp.XXXXXX", dir) < 0) {
-		name = NULL;
-		return err_oom(err);
-	}
-	fd = mkostemp(name, O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(err, errno, "cannot make a file in %s", dir);
-	unlink(name);
-	return fd;
-}
-
 static uint32_t frames_per_second(const struct provider_job *job)
 {
 	double fps = 0;
@@ -141,7 +122,7 @@ static int draw(const struct local *l, struct provider_job *job,
 
 	if (job->req->type != MEDIA_MP4)
 		return render_picture(spec, job->req->type, stop, to_sink, t, err);
-	fd = open_tmp(l->tmp_dir, err);
+	fd = tmpfile_open(l->tmp_dir, err);
 	if (fd < 0)
 		return fd;
 	return render_video(spec, fd, stop, &job->permille, to_sink, t, err);
