@@ -152,7 +152,7 @@ int cache_history_list(struct cache *c, uint64_t dir,
 	wr_be64(&from.w, dir);
 	r = scan_begin(&s, read->txn, table_of(c, DB_GONE), &from, key_len(&from));
 	while (!r && (r = scan_next_row(&s, &in)) > 0) {
-		struct gone g;
+		struct gone g = {0};
 
 		r = gone_decode(&s, &in, &g);
 		if (!r)

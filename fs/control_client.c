@@ -80,13 +80,13 @@ int control_send(struct control_client *c, const cJSON *request, struct err *err
 /* 1: one line was parsed; 0: none complete yet. */
 static int take_line(struct control_client *c, cJSON **ret, struct err *err)
 {
-	const char *line = c->in.data + c->taken;
 	size_t left = c->in.len - c->taken;
-	const char *end = left ? memchr(line, '\n', left) : NULL;
+	const char *line = left ? c->in.data + c->taken : "";
+	const char *end = memchr(line, '\n', left);
 
 	if (!end) {
 		if (c->taken) {
-			memmove(c->in.data, line, left + 1);
+			memmove(c->in.data, line, left);
 			c->in.len = left;
 			c->taken = 0;
 		}

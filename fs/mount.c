@@ -34,7 +34,7 @@ static int prompt_by_input(void *user, const char *name, struct prompt **ret)
 {
 	struct promptfs *fs = user;
 	scoped(buf_finish) struct buf file = {0};
-	struct input_brief b;
+	struct input_brief b = {0};
 	int r = buf_addf(&file, "%s.txt", name);
 
 	if (r == 0)

@@ -31,6 +31,22 @@ static int make_input(struct promptfs *fs, struct node *dir, const char *name,
 	return r < 0 ? r : lookup_entry(fs, dir, name, e, &never);
 }
 
+static int open_new(struct promptfs *fs, fuse_ino_t ino, struct handle **ret)
+{
+	struct handle *h = new0(struct handle);
+	int r;
+
+	if (!h)
+		return -ENOMEM;
+	h->kind = HANDLE_INPUT;
+	r = input_open(fs, node_get(fs->nodes, ino), true, &h->input);
+	if (r < 0)
+		free(h);
+	else
+		*ret = h;
+	return r;
+}
+
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	struct fuse_file_info *fi)
 {
@@ -39,18 +55,13 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	struct handle *h = NULL;
 	int r = make_input(fs, node_get(fs->nodes, parent), name, mode | S_IFREG, &e);
 
-	if (r == 0) {
-		h = new0(struct handle);
-		r = h ? 0 : -ENOMEM;
-	}
-	if (r == 0) {
-		h->kind = HANDLE_INPUT;
-		r = input_open(fs, node_get(fs->nodes, e.ino), true, &h->input);
-	}
 	if (r < 0) {
-		if (e.ino)
-			nodes_forget(fs->nodes, e.ino, 1);
-		free(h);
+		fuse_reply_err(req, -r);
+		return;
+	}
+	r = open_new(fs, e.ino, &h);
+	if (r < 0) {
+		nodes_forget(fs->nodes, e.ino, 1);
 		fuse_reply_err(req, -r);
 		return;
 	}
@@ -121,7 +132,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	struct promptfs *fs = fs_of(req);
 	struct node *n = node_get(fs->nodes, ino);
 	struct stat st;
-	double timeout;
+	double timeout = 0;
 	int r = -EPERM;
 
 	if (n->place.kind == PLACE_INPUT)

@@ -62,7 +62,7 @@ static int orig_node(struct promptfs *fs, fuse_ino_t parent, const char *name,
 {
 	scoped(record_finish) struct record rec = {0};
 	struct digest key;
-	ino_t ino;
+	ino_t ino = 0;
 	int r = request_key(&p->req, fs->ns, &key);
 
 	if (r == 0)

@@ -172,10 +172,11 @@ static int paint_phase(
 		for (int x = 0; x < sp->w; x++) {
 			const uint8_t *c =
 				sp->rgba + 4 * ((size_t)y * (size_t)sp->w + (size_t)x);
+			const v4 colour = {c[0], c[1], c[2], c[3]};
 
 			if (c[3])
-				store(&p, (v4){c[0], c[1], c[2], c[3]} / 255.0f,
-					x + sp->x - p.x, y + sp->y - p.y);
+				store(&p, colour / 255.0f, x + sp->x - p.x,
+					y + sp->y - p.y);
 		}
 	look_band(&p, 0, h);
 	if (keep(&p.out, p.x, p.y, w, ret) < 0)

@@ -105,7 +105,7 @@ static int acquire(
 	pthread_mutex_unlock(m);
 	snapshot_unref(old);
 	snapshot_unref(fresh);
-	return r;
+	return r == 0 && !*ret ? -EIO : r;
 }
 
 int vfile_attr(struct promptfs *fs, struct node *n, struct stat *st)
