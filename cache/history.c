@@ -89,7 +89,7 @@ int cache_history(struct cache *c, const struct digest *key, uint32_t n,
 	struct record *ret, struct err *err)
 {
 	struct db_read *read;
-	struct removal gone;
+	struct removal gone = {0};
 	struct key k;
 	struct rd in;
 	int r = db_read_begin(&c->db, &read);

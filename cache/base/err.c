@@ -48,7 +48,7 @@ int err_set(struct err *err, int code, const char *fmt, ...)
 
 int err_errno(struct err *err, int code, const char *fmt, ...)
 {
-	char text[sizeof(err->why)];
+	char text[ERR_WHY_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -59,7 +59,7 @@ int err_errno(struct err *err, int code, const char *fmt, ...)
 
 int err_wrap(struct err *err, int r, const char *fmt, ...)
 {
-	char text[sizeof(err->why)], old[sizeof(err->why)];
+	char text[ERR_WHY_MAX], old[ERR_WHY_MAX];
 	va_list ap;
 
 	if (!err)

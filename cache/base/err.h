@@ -8,10 +8,12 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
+#define ERR_WHY_MAX 248 /* the NUL included */
+
 struct err {
-	int code;       /* errno value, 0 = none */
-	bool transient; /* the same call may succeed later */
-	char why[248];  /* one line, no secrets, no newline */
+	int code;              /* errno value, 0 = none */
+	bool transient;        /* the same call may succeed later */
+	char why[ERR_WHY_MAX]; /* one line, no secrets, no newline */
 };
 
 /* Sets code and sentence, both control characters and newlines become blanks.
