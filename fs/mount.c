@@ -223,7 +223,6 @@ static void shut_down(struct serving *s)
 	engine_stop(fs->engine);
 	notifier_drain(fs->notifier);
 	fuse_session_exit(fs->session);
-	fuse_session_unmount(fs->session);
 	while (!atomic_load(&s->loop_ended)) {
 		pthread_kill(s->main_thread, SIGUSR2);
 		nanosleep(&pause, NULL);
@@ -315,6 +314,7 @@ int promptfs_serve(struct promptfs *fs, const char *mountpoint, bool debug,
 		engine_stop(fs->engine);
 		notifier_stop(fs->notifier);
 		fuse_session_unmount(fs->session);
+		notifier_free(fs->notifier);
 	}
 	if (fs->session)
 		fuse_session_destroy(fs->session);

@@ -430,6 +430,12 @@ void notifier_stop(struct notifier *t)
 	pthread_cond_broadcast(&t->notify_cond);
 	pthread_mutex_unlock(&t->mutex);
 	pthread_join(t->notify_thread, NULL);
+}
+
+void notifier_free(struct notifier *t)
+{
+	if (!t)
+		return;
 	pthread_mutex_lock(&t->mutex);
 	pthread_cond_broadcast(&t->stat_cond);
 	pthread_mutex_unlock(&t->mutex);
