@@ -16,7 +16,7 @@ static int remove_from_store(struct promptfs *fs, const struct request *req)
 
 	if (r < 0)
 		return r;
-	/* A job that has stored its file is over, whatever the engine still does for it. */
+	/* A job that has stored its file is over, whatever the engine still does. */
 	if (cache_brief(fs->cache, &rp.key, &brief, NULL) < 0 ||
 		brief.state != RECORD_GENERATED)
 		engine_job(fs->engine, &rp.key, &job);
