@@ -86,7 +86,7 @@ static int list_control(struct dir_handle *h)
 
 static int add_input(void *user, const char *name, const struct input_brief *b)
 {
-	return add_child(user, name, S_IFREG);
+	return add_fixed(user, name, ino_of_input(b->ino), S_IFREG);
 }
 
 static int add_history(

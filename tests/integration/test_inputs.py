@@ -100,6 +100,21 @@ class Inputs(mountfix.MountCase):
         self.assertErrno(errno.ENOENT, os.stat, self.name)
         self.assertErrno(errno.ENOENT, os.rename, self.name, other)
 
+    def test_renamed_while_open(self):
+        """The file keeps its identity: what is written after the rename is in it."""
+        other = self.mount.path("inputs/other.png")
+        with open(self.name, "wb", buffering=0) as f:
+            f.write(b"one")
+            inode = os.stat(self.name).st_ino
+            os.rename(self.name, other)
+            self.assertEqual(os.stat(other).st_ino, inode)
+            f.write(b"two")
+        self.assertEqual(read(other), b"onetwo")
+        with os.scandir(self.mount.path("inputs")) as entries:
+            self.assertEqual([(e.name, e.inode()) for e in entries], [("other.png", inode)])
+        self.write(b"new")
+        self.assertNotEqual(os.stat(self.name).st_ino, inode)
+
     def test_atomic_replace(self):
         """The way editors save: a new file beside the old, then rename."""
         self.write(b"old")
@@ -120,6 +135,14 @@ class Inputs(mountfix.MountCase):
         self.write(b"one")
         os.utime(self.name, (1_000_000_000, 1_000_000_000))
         self.assertEqual(os.stat(self.name).st_mtime, 1_000_000_000)
+
+    def test_strange_times(self):
+        self.write(b"one")
+        for ns, kept in ((-1_500_000_000, -1_500_000_000), ((1 << 62), 1 << 62)):
+            os.utime(self.name, ns=(ns, ns))
+            self.assertEqual(os.stat(self.name).st_mtime_ns // 1_000_000, kept // 1_000_000)
+        run("touch", "-d", f"@{1 << 60}", self.name)
+        self.assertGreater(os.stat(self.name).st_mtime, 1 << 49)
 
     def test_exclusive_creation(self):
         self.write(b"one", mode="xb")
