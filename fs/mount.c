@@ -212,9 +212,9 @@ struct serving {
 	atomic_bool loop_ended;
 };
 
-/* Replies to every parked open before the unmount: they could not be answered after.
- * The loop's threads stay in read(2) where files are still open, so the loop is woken.
- */
+/* Replies to every parked open while the loop still runs: they could not be answered
+ * after. The unmount comes when the loop's threads are gone: it closes the descriptor
+ * they write their replies to, and its number may by then be another file's. */
 static void shut_down(struct serving *s)
 {
 	struct promptfs *fs = s->fs;
@@ -223,7 +223,6 @@ static void shut_down(struct serving *s)
 	engine_stop(fs->engine);
 	notifier_drain(fs->notifier);
 	fuse_session_exit(fs->session);
-	fuse_session_unmount(fs->session);
 	while (!atomic_load(&s->loop_ended)) {
 		pthread_kill(s->main_thread, SIGUSR2);
 		nanosleep(&pause, NULL);
@@ -237,7 +236,9 @@ static void *signal_main(void *user)
 	int sig = 0;
 
 	stop_signals(&set);
-	sigwait(&set, &sig);
+	do
+		sigwait(&set, &sig);
+	while (sig == SIGUSR1 && !atomic_load(&s->loop_ended)); /* a stranger's */
 	if (sig != SIGUSR1) {
 		log_info("stopping; signal=%d", sig);
 		shut_down(s);
@@ -313,8 +314,9 @@ int promptfs_serve(struct promptfs *fs, const char *mountpoint, bool debug,
 		r = serve_mounted(fs, ready, user, err);
 		control_stop(fs->control);
 		engine_stop(fs->engine);
-		notifier_stop(fs->notifier);
+		/* Before the notifier: nobody serves its forced stat any more. */
 		fuse_session_unmount(fs->session);
+		notifier_stop(fs->notifier);
 	}
 	if (fs->session)
 		fuse_session_destroy(fs->session);
