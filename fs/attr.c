@@ -209,7 +209,8 @@ static int media_attr(
 	if (atomic_load(&n->is_stored)) {
 		set_size(st, n->size);
 		set_times(st, n->created_ms);
-		*timeout = n->is_history ? 0 : STORED_TIMEOUT; /* prune ends it */
+		/* rm ends what stands beside the file, prune the history. */
+		*timeout = n->by_key && !n->is_history ? STORED_TIMEOUT : 0;
 	} else {
 		st->st_size = placeholder_size(&n->place.req);
 		set_times(st, fs->mounted_ms);
