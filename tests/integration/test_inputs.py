@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """/inputs is an ordinary writable directory, within limits."""
+import ctypes
 import errno
 import os
 import shutil
@@ -123,6 +124,23 @@ class Inputs(mountfix.MountCase):
             os.replace(self.name + ".tmp", self.name)
             self.assertEqual(read(self.name), b"new")
             self.assertEqual(old.read(), b"old")
+
+    def test_rewinddir(self):
+        """A directory read again from its start shows what is there now."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.opendir.restype = libc.readdir.restype = ctypes.c_void_p
+        for fn in (libc.readdir, libc.rewinddir, libc.closedir):
+            fn.argtypes = [ctypes.c_void_p]
+        handle = libc.opendir(os.fsencode(os.path.dirname(self.name)))
+        counts = []
+        for name in ("a.png", "b.png"):
+            libc.rewinddir(handle)
+            counts.append(0)
+            while libc.readdir(handle):
+                counts[-1] += 1
+            self.write(b"x", self.mount.path("inputs", name))
+        libc.closedir(handle)
+        self.assertEqual(counts, [2, 3])
 
     def test_remove(self):
         self.write(b"one")
