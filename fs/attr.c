@@ -48,6 +48,11 @@ static ino_t child_of(ino_t parent, const char *name)
 	return ino_of_child(parent, name, strlen(name));
 }
 
+ino_t ino_of_input(uint64_t number)
+{
+	return ino_of_child(child_of(FUSE_ROOT_ID, "inputs"), &number, sizeof(number));
+}
+
 /* The directory that the request names: tree, prompt, model, options in order. */
 static int ino_of_request(const struct request *r, ino_t *ret)
 {
@@ -120,6 +125,8 @@ int ino_of_place(const struct place *p, const char *name, ino_t *ret)
 	case PLACE_MEDIA:
 	case PLACE_HISTORY_FILE:
 		return -EINVAL; /* these have keys: ino_of_file */
+	case PLACE_INPUT:
+		return -EINVAL; /* and these a number: ino_of_input */
 	case PLACE_README:
 		r = 0;
 		break;
@@ -134,9 +141,6 @@ int ino_of_place(const struct place *p, const char *name, ino_t *ret)
 	case PLACE_DIR_COST:
 	case PLACE_DIR_QUALITY:
 		r = ino_of_dir(p->dir, p, &dir);
-		break;
-	case PLACE_INPUT:
-		r = ino_of_dir(PLACE_INPUTS, p, &dir);
 		break;
 	case PLACE_MODEL_JSON:
 		r = ino_of_dir(PLACE_MODELS, p, &dir);
@@ -205,7 +209,8 @@ static int media_attr(
 	if (atomic_load(&n->is_stored)) {
 		set_size(st, n->size);
 		set_times(st, n->created_ms);
-		*timeout = n->is_history ? 0 : STORED_TIMEOUT; /* prune ends it */
+		/* rm ends what stands beside the file, prune the history. */
+		*timeout = n->by_key && !n->is_history ? STORED_TIMEOUT : 0;
 	} else {
 		st->st_size = placeholder_size(&n->place.req);
 		set_times(st, fs->mounted_ms);

@@ -9,8 +9,10 @@
  * remount. For media files `key` is request_key's result. */
 ino_t ino_of_file(const struct digest *key, uint32_t draw);
 /* Any other place; `name` is the name as looked up (used where a place has no
- * canonical form of its own). -ENOMEM. */
+ * canonical form of its own). -EINVAL: media and inputs have their own. -ENOMEM. */
 int ino_of_place(const struct place *p, const char *name, ino_t *ret);
+/* An input: `number` is the store's, which a rename keeps and a new file does not. */
+ino_t ino_of_input(uint64_t number);
 /* A listed directory below `parent_ino`: the same value as ino_of_place gives. */
 ino_t ino_of_child(ino_t parent_ino, const void *component, size_t len);
 

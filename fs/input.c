@@ -36,11 +36,13 @@ int input_name_check(const char *name)
 
 static void set_attr(struct stat *st, uint64_t size, int64_t mtime_ms)
 {
+	int64_t ms = (mtime_ms % 1000 + 1000) % 1000; /* before 1970 too */
+
 	st->st_mode = S_IFREG | 0644;
 	st->st_size = (off_t)size;
 	st->st_blocks = (blkcnt_t)((size + 511) / 512);
 	st->st_mtim = (struct timespec){
-		.tv_sec = mtime_ms / 1000, .tv_nsec = mtime_ms % 1000 * 1000000};
+		.tv_sec = (mtime_ms - ms) / 1000, .tv_nsec = ms * 1000000};
 	st->st_atim = st->st_ctim = st->st_mtim;
 }
 

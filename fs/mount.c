@@ -212,9 +212,9 @@ struct serving {
 	atomic_bool loop_ended;
 };
 
-/* Replies to every parked open before the unmount: they could not be answered after.
- * The loop's threads stay in read(2) where files are still open, so the loop is woken.
- */
+/* Replies to every parked open while the loop still runs: they could not be answered
+ * after. The unmount comes when the loop's threads are gone: it closes the descriptor
+ * they write their replies to, and its number may by then be another file's. */
 static void shut_down(struct serving *s)
 {
 	struct promptfs *fs = s->fs;
@@ -236,7 +236,9 @@ static void *signal_main(void *user)
 	int sig = 0;
 
 	stop_signals(&set);
-	sigwait(&set, &sig);
+	do
+		sigwait(&set, &sig);
+	while (sig == SIGUSR1 && !atomic_load(&s->loop_ended)); /* a stranger's */
 	if (sig != SIGUSR1) {
 		log_info("stopping; signal=%d", sig);
 		shut_down(s);

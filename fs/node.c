@@ -250,7 +250,7 @@ struct node *nodes_name(struct nodes *t, fuse_ino_t parent, const char *name,
 {
 	pthread_mutex_lock(&t->mutex);
 	struct node *n = find_name(t, parent, name);
-	if (n && n->ino != ino) { /* an @name whose text has changed */
+	if (n && n->ino != ino) { /* an @name whose text has changed, a new input */
 		orphan(t, n);
 		n = NULL;
 	}

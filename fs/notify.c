@@ -141,7 +141,7 @@ static void *stat_main(void *user)
 		struct waiter *w = queue_take(&t->to_stat);
 		struct node *last = NULL;
 
-		if (!w && t->stopping)
+		if (!w && t->stopping && !t->busy)
 			break;
 		if (!w) {
 			pthread_cond_wait(&t->stat_cond, &t->mutex);

@@ -13,6 +13,7 @@
  */
 struct dir_handle {
 	struct node *node;
+	bool is_used;    /* read before: from the start again is rewinddir */
 	uint64_t listed; /* the store's directory, 0: none */
 	struct {
 		char *name;
@@ -86,7 +87,7 @@ static int list_control(struct dir_handle *h)
 
 static int add_input(void *user, const char *name, const struct input_brief *b)
 {
-	return add_child(user, name, S_IFREG);
+	return add_fixed(user, name, ino_of_input(b->ino), S_IFREG);
 }
 
 static int add_history(
@@ -130,11 +131,18 @@ static int list_fixed(struct promptfs *fs, struct dir_handle *h)
 	}
 }
 
-static void dir_handle_free(struct dir_handle *h)
+static void forget_fixed(struct dir_handle *h)
 {
 	for (size_t i = 0; i < h->n_fixed; i++)
 		free(h->fixed[i].name);
 	free(h->fixed);
+	h->fixed = NULL;
+	h->n_fixed = 0;
+}
+
+static void dir_handle_free(struct dir_handle *h)
+{
+	forget_fixed(h);
 	free(h);
 }
 
@@ -288,6 +296,16 @@ static int fill_from(struct fill *f, uint64_t off)
 	return full < 0 ? full : 0;
 }
 
+/* rewinddir shows what is there now. One thread at a time reads a descriptor. */
+static int rewind_dir(struct fill *f)
+{
+	struct dir_handle *h = f->h;
+
+	forget_fixed(h);
+	h->listed = 0;
+	return list_fixed(f->fs, h);
+}
+
 static void read_dir(
 	fuse_req_t req, size_t size, off_t off, struct fuse_file_info *fi, bool plus)
 {
@@ -299,7 +317,12 @@ static void read_dir(
 	int r;
 
 	f.buf = malloc(size ? size : 1);
-	r = f.buf ? fill_from(&f, (uint64_t)off) : -ENOMEM;
+	r = f.buf ? 0 : -ENOMEM;
+	if (r == 0 && off == 0 && f.h->is_used)
+		r = rewind_dir(&f);
+	f.h->is_used = true;
+	if (r == 0)
+		r = fill_from(&f, (uint64_t)off);
 	if (r < 0 && !f.used)
 		fuse_reply_err(req, -r);
 	else

@@ -110,6 +110,17 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
 	op_flush(req, ino, fi);
 }
 
+/* Far beyond what any calendar says, and short of an overflow. */
+#define SECONDS_MAX (INT64_C(1) << 50)
+
+static int64_t ms_of(const struct timespec *ts)
+{
+	int64_t s = ts->tv_sec;
+
+	s = s < -SECONDS_MAX ? -SECONDS_MAX : s > SECONDS_MAX ? SECONDS_MAX : s;
+	return s * 1000 + ts->tv_nsec / 1000000;
+}
+
 static int change(
 	struct promptfs *fs, struct node *n, const struct stat *attr, int to_set)
 {
@@ -120,8 +131,7 @@ static int change(
 	if (r == 0 && (to_set & FUSE_SET_ATTR_MTIME_NOW))
 		r = input_touch(fs, n, clk_real_ms());
 	else if (r == 0 && (to_set & FUSE_SET_ATTR_MTIME))
-		r = input_touch(fs, n,
-			attr->st_mtim.tv_sec * 1000 + attr->st_mtim.tv_nsec / 1000000);
+		r = input_touch(fs, n, ms_of(&attr->st_mtim));
 	/* Mode and owner are fixed; cp -p and rsync -a try and must not fail. */
 	return r;
 }

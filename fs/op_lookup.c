@@ -80,6 +80,18 @@ static int orig_node(struct promptfs *fs, fuse_ino_t parent, const char *name,
 	return 0;
 }
 
+static int input_node(struct promptfs *fs, fuse_ino_t parent, const char *name,
+	struct place *p, struct node **ret)
+{
+	struct input_brief b;
+	int r = cache_input_find(fs->cache, name, &b);
+
+	if (r < 0)
+		return r;
+	*ret = nodes_name(fs->nodes, parent, name, p, ino_of_input(b.ino));
+	return *ret ? 0 : -ENOMEM;
+}
+
 static int named_node(struct promptfs *fs, fuse_ino_t parent, const char *name,
 	struct place *p, struct node **ret)
 {
@@ -147,6 +159,8 @@ static int find_node(struct promptfs *fs, struct node *parent, const char *name,
 		r = history_node(fs, parent->id, name, &p, ret);
 	else if (p.kind == PLACE_SIDECAR && p.sidecar == SIDECAR_ORIG)
 		r = orig_node(fs, parent->id, name, &p, ret);
+	else if (p.kind == PLACE_INPUT)
+		r = input_node(fs, parent->id, name, &p, ret);
 	else
 		r = named_node(fs, parent->id, name, &p, ret);
 	place_finish(&p);

@@ -115,12 +115,23 @@ static const struct {
 	{"user.xdg.comment", get_comment, true},
 };
 
+/* Not where the node was removed and is only still open: what the store says now is of
+ * the draw that follows it. */
+static bool is_current(const struct xattr_view *v)
+{
+	return v->state.has_record ? v->state.rec.draw == v->node->draw
+				   : !atomic_load(&v->node->is_stored);
+}
+
 static int view_init(struct promptfs *fs, const struct node *n, struct xattr_view *v)
 {
+	int r;
+
 	*v = (struct xattr_view){.node = n};
-	return n->by_key && !n->is_history
-		       ? file_state_get(fs, &n->place.req, &v->state)
-		       : -ENODATA;
+	if (!n->by_key || n->is_history)
+		return -ENODATA;
+	r = file_state_get(fs, &n->place.req, &v->state);
+	return r < 0 || is_current(v) ? r : -ENODATA;
 }
 
 static void view_finish(struct xattr_view *v)

@@ -61,10 +61,13 @@ static void on_done(void *user, const struct record *rec, const struct err *err)
 {
 	struct waiter *w = user;
 
-	if (rec)
+	if (!rec)
+		w->result = err->code ? err->code : EIO;
+	else if (w->node->by_key && rec->draw != w->node->draw)
+		w->result = ESTALE; /* removed meanwhile: the kernel looks again */
+	else
 		node_stored(w->fs->nodes, w->node, rec->size, rec->blob_id,
 			rec->created_ms, rec->estimate_ud);
-	w->result = rec ? 0 : err->code ? err->code : EIO;
 	notifier_completed(w->fs->notifier, w);
 }
 

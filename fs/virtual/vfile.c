@@ -77,7 +77,9 @@ static int make(struct promptfs *fs, struct node *n, struct snapshot **ret)
 	return 0;
 }
 
-/* The present snapshot with a reference for the caller; `open` counts an opener too. */
+/* The present snapshot with a reference for the caller; `open` counts an opener too and
+ * takes what there is, however old: the kernel was told its size a moment ago, and
+ * sendfile and mmap go by that. */
 static int acquire(
 	struct promptfs *fs, struct node *n, bool open, struct snapshot **ret)
 {
@@ -87,7 +89,7 @@ static int acquire(
 
 	pthread_mutex_lock(m);
 	if (!n->snapshot ||
-		(!n->snapshot_opens &&
+		(!open && !n->snapshot_opens &&
 			clk_mono_ms() - n->snapshot->made_mono_ms >= SNAPSHOT_MS)) {
 		pthread_mutex_unlock(m);
 		r = make(fs, n, &fresh);

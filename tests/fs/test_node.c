@@ -146,7 +146,31 @@ static void placeholders(void)
 	CHECK(placeholder_size(&film) < (INT64_C(2) << 30));
 }
 
-TAP_MAIN(TAP_CASE(same_name_is_one_node), TAP_CASE(ids_are_never_reused),
-	TAP_CASE(changed_meaning_is_a_new_node), TAP_CASE(spellings_share_the_file),
-	TAP_CASE(a_pin_outlives_the_kernel), TAP_CASE(rename_replaces),
-	TAP_CASE(many_nodes), TAP_CASE(inode_numbers), TAP_CASE(placeholders))
+/* What ends a name early decides how long the kernel may keep it. */
+static void timeouts(void)
+{
+	struct nodes *t = make();
+	struct promptfs fs = {.nodes = t};
+	struct place orig = {.kind = PLACE_SIDECAR, .sidecar = SIDECAR_ORIG};
+	struct place old = {.kind = PLACE_HISTORY_FILE};
+	struct digest key = {{9}};
+	struct node *n[] = {file(t, 1, 0, "1.png"),
+		nodes_name(t, 7, "1.png.orig", &orig, 8),
+		nodes_file(t, &key, 0, true, 7, "1.png~1", &old, 9)};
+	struct stat st;
+	double timeout;
+
+	for (size_t i = 0; i < ARRAY_SIZE(n); i++) {
+		node_stored(t, n[i], 1000, 1, 0, 0);
+		CHECK_INT(node_attr(&fs, n[i], &st, &timeout), 0);
+		CHECK_INT(st.st_size, 1000);
+		CHECK_INT((int64_t)timeout, i == 0 ? (int64_t)STORED_TIMEOUT : 0);
+	}
+	nodes_free(t);
+}
+
+TAP_MAIN(TAP_CASE(timeouts), TAP_CASE(same_name_is_one_node),
+	TAP_CASE(ids_are_never_reused), TAP_CASE(changed_meaning_is_a_new_node),
+	TAP_CASE(spellings_share_the_file), TAP_CASE(a_pin_outlives_the_kernel),
+	TAP_CASE(rename_replaces), TAP_CASE(many_nodes), TAP_CASE(inode_numbers),
+	TAP_CASE(placeholders))

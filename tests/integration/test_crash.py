@@ -123,6 +123,21 @@ class Lifetime(unittest.TestCase):
                 self.assertFalse(mountfix.is_mounted(mount.root))
                 mount.start()
 
+    def test_a_stray_signal(self):
+        """SIGUSR1 means nothing from outside, and SIGTERM still ends the mount."""
+        mount = self.mounted()
+        mount.process.send_signal(signal.SIGUSR1)
+        _, data = mount.generate()
+        self.assertTrue(data)
+        self.assertEqual(mount.stop(), 0)
+
+    def test_ends_at_once(self):
+        """Stopped while its threads still start."""
+        mount = self.mounted()
+        for _ in range(5):
+            self.assertEqual(mount.stop(timeout=10), 0)
+            mount.start()
+
     def test_ends_with_parked_opens(self):
         mount = self.mounted("latency=60000", "stop_timeout=1")
         readers = [subprocess.Popen(["cat", mount.fresh()], stderr=subprocess.PIPE,

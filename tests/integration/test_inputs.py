@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """/inputs is an ordinary writable directory, within limits."""
+import ctypes
 import errno
 import os
 import shutil
@@ -100,6 +101,21 @@ class Inputs(mountfix.MountCase):
         self.assertErrno(errno.ENOENT, os.stat, self.name)
         self.assertErrno(errno.ENOENT, os.rename, self.name, other)
 
+    def test_renamed_while_open(self):
+        """The file keeps its identity: what is written after the rename is in it."""
+        other = self.mount.path("inputs/other.png")
+        with open(self.name, "wb", buffering=0) as f:
+            f.write(b"one")
+            inode = os.stat(self.name).st_ino
+            os.rename(self.name, other)
+            self.assertEqual(os.stat(other).st_ino, inode)
+            f.write(b"two")
+        self.assertEqual(read(other), b"onetwo")
+        with os.scandir(self.mount.path("inputs")) as entries:
+            self.assertEqual([(e.name, e.inode()) for e in entries], [("other.png", inode)])
+        self.write(b"new")
+        self.assertNotEqual(os.stat(self.name).st_ino, inode)
+
     def test_atomic_replace(self):
         """The way editors save: a new file beside the old, then rename."""
         self.write(b"old")
@@ -108,6 +124,23 @@ class Inputs(mountfix.MountCase):
             os.replace(self.name + ".tmp", self.name)
             self.assertEqual(read(self.name), b"new")
             self.assertEqual(old.read(), b"old")
+
+    def test_rewinddir(self):
+        """A directory read again from its start shows what is there now."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.opendir.restype = libc.readdir.restype = ctypes.c_void_p
+        for fn in (libc.readdir, libc.rewinddir, libc.closedir):
+            fn.argtypes = [ctypes.c_void_p]
+        handle = libc.opendir(os.fsencode(os.path.dirname(self.name)))
+        counts = []
+        for name in ("a.png", "b.png"):
+            libc.rewinddir(handle)
+            counts.append(0)
+            while libc.readdir(handle):
+                counts[-1] += 1
+            self.write(b"x", self.mount.path("inputs", name))
+        libc.closedir(handle)
+        self.assertEqual(counts, [2, 3])
 
     def test_remove(self):
         self.write(b"one")
@@ -120,6 +153,14 @@ class Inputs(mountfix.MountCase):
         self.write(b"one")
         os.utime(self.name, (1_000_000_000, 1_000_000_000))
         self.assertEqual(os.stat(self.name).st_mtime, 1_000_000_000)
+
+    def test_strange_times(self):
+        self.write(b"one")
+        for ns, kept in ((-1_500_000_000, -1_500_000_000), ((1 << 62), 1 << 62)):
+            os.utime(self.name, ns=(ns, ns))
+            self.assertEqual(os.stat(self.name).st_mtime_ns // 1_000_000, kept // 1_000_000)
+        run("touch", "-d", f"@{1 << 60}", self.name)
+        self.assertGreater(os.stat(self.name).st_mtime, 1 << 49)
 
     def test_exclusive_creation(self):
         self.write(b"one", mode="xb")

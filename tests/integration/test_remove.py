@@ -46,6 +46,18 @@ class Remove(mountfix.MountCase):
             self.assertEqual(os.pread(old.fileno(), len(first), 0), first)
         self.assertNotEqual(first, second)
 
+    def test_attributes_of_what_was_removed(self):
+        """An open descriptor is never told another draw's attributes."""
+        path, _ = self.mount.generate()
+        with open(path, "rb") as old:
+            os.unlink(path)
+            self.assertErrno(errno.ENODATA, os.getxattr, old.fileno(),
+                             "user.promptfs.state")
+            read(path)
+            self.assertErrno(errno.ENODATA, os.getxattr, old.fileno(),
+                             "user.promptfs.sha256")
+            self.assertTrue(os.getxattr(path, "user.promptfs.sha256"))
+
     def test_right_after_the_open(self):
         """Once the opener has its file no job runs any more, so rm is never told EBUSY."""
         for _ in range(20):
