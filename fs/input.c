@@ -31,6 +31,10 @@ int input_name_check(const char *name)
 {
 	if (strlen(name) > INPUT_NAME_MAX)
 		return -ENAMETOOLONG;
+	/* The directory's own; as an input it would hide that. */
+	if (!strcmp(name, sidecar_suffix(SIDECAR_COST)) ||
+		!strcmp(name, sidecar_suffix(SIDECAR_QUALITY)))
+		return -EINVAL;
 	return grammar_input_is_refused(name) ? -EINVAL : 0;
 }
 

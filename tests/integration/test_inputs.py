@@ -204,6 +204,10 @@ class Inputs(mountfix.MountCase):
                     self.write(b"x", self.mount.path("inputs", name))
         with self.assertRaises(OSError):
             self.write(b"x", self.mount.path("inputs", "n" * 256))
+        self.write(b"x")
+        for name in (".cost", ".quality"):
+            self.assertErrno(errno.EINVAL, os.rename, self.name,
+                             self.mount.path("inputs", name))
         with self.assertRaises(OSError):
             os.mkdir(self.mount.path("inputs/folder"))
         with self.assertRaises(OSError):
