@@ -6,6 +6,7 @@
 
 #include "cache/base/mem.h"
 #include "fs/input.h"
+#include "fs/link.h"
 #include "fs/virtual/vfile.h"
 
 /* FNV-1a and a final mix: spreads well, and needs no digest per listed entry. */
@@ -220,6 +221,17 @@ static int media_attr(
 	return 0;
 }
 
+/* The target's length, as on any filesystem: programs size their buffer by it. */
+static void link_attr(struct promptfs *fs, const struct node *n, struct stat *st)
+{
+	scoped_free char *target = NULL;
+
+	st->st_mode = S_IFLNK | 0777;
+	set_times(st, fs->mounted_ms);
+	if (link_target(fs, n, &target) == 0)
+		st->st_size = (off_t)strlen(target);
+}
+
 static mode_t dir_mode(const struct place *p)
 {
 	return p->kind == PLACE_INPUTS || p->kind == PLACE_MODEL ? 0755 : 0555;
@@ -243,8 +255,7 @@ int node_attr(struct promptfs *fs, struct node *n, struct stat *st, double *ret_
 		set_times(st, fs->mounted_ms);
 		*ret_timeout = DIR_TIMEOUT;
 	} else if (place_is_link(&n->place)) {
-		st->st_mode = S_IFLNK | 0777;
-		set_times(st, fs->mounted_ms);
+		link_attr(fs, n, st);
 	} else if (n->place.kind == PLACE_INPUT) {
 		r = input_attr(fs, n, st);
 	} else {

@@ -31,6 +31,10 @@ int input_name_check(const char *name)
 {
 	if (strlen(name) > INPUT_NAME_MAX)
 		return -ENAMETOOLONG;
+	/* The directory's own; as an input it would hide that. */
+	if (!strcmp(name, sidecar_suffix(SIDECAR_COST)) ||
+		!strcmp(name, sidecar_suffix(SIDECAR_QUALITY)))
+		return -EINVAL;
 	return grammar_input_is_refused(name) ? -EINVAL : 0;
 }
 
@@ -175,21 +179,34 @@ static int copy_to_store(int fd, struct blob_writer *w)
 	}
 }
 
+/* Under the name it has now; one that was removed while open is not kept. */
+static int put_named(
+	struct promptfs *fs, struct node *n, struct blob_writer *w, int64_t mtime_ms)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&fs->input_names);
+	scoped_free char *name = node_name(fs->nodes, n);
+	if (name)
+		r = cache_input_put(fs->cache, name, w, mtime_ms, NULL);
+	pthread_mutex_unlock(&fs->input_names);
+	return r;
+}
+
 /* Scratch mutex held. */
 static int scratch_save(struct promptfs *fs, struct node *n, struct scratch *s)
 {
-	scoped_free char *name = node_name(fs->nodes, n);
 	struct blob_writer *w;
 	int r;
 
-	if (!s->dirty || !name) /* removed while open: nothing to keep */
+	if (!s->dirty)
 		return 0;
 	w = blob_writer_new(fs->cache, NULL);
 	if (!w)
 		return -ENOMEM;
 	r = copy_to_store(s->fd, w);
 	if (r == 0)
-		r = cache_input_put(fs->cache, name, w, s->mtime_ms, NULL);
+		r = put_named(fs, n, w, s->mtime_ms);
 	blob_writer_free(w);
 	if (r == 0)
 		s->dirty = false;
@@ -362,16 +379,24 @@ int input_rename(struct promptfs *fs, fuse_ino_t dir, const char *from, const ch
 {
 	int r = input_name_check(to);
 
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&fs->input_names);
+	r = cache_input_rename(fs->cache, from, to, replace, NULL);
 	if (r == 0)
-		r = cache_input_rename(fs->cache, from, to, replace, NULL);
-	return r < 0 ? r : nodes_rename(fs->nodes, dir, from, to);
+		r = nodes_rename(fs->nodes, dir, from, to);
+	pthread_mutex_unlock(&fs->input_names);
+	return r;
 }
 
 int input_unlink(struct promptfs *fs, fuse_ino_t dir, const char *name)
 {
-	int r = cache_input_remove(fs->cache, name, NULL);
+	int r;
 
+	pthread_mutex_lock(&fs->input_names);
+	r = cache_input_remove(fs->cache, name, NULL);
 	if (r == 0)
 		nodes_unlink(fs->nodes, dir, name);
+	pthread_mutex_unlock(&fs->input_names);
 	return r;
 }

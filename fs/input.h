@@ -10,7 +10,7 @@
 
 #define INPUT_NAME_MAX 255
 
-/* Not a name an input can have (too long; looks like a prompt's hash): -EINVAL,
+/* Not a name an input can have (too long; looks like a prompt's hash; .cost): -EINVAL,
  * -ENAMETOOLONG. */
 int input_name_check(const char *name);
 

@@ -79,3 +79,9 @@ int link_best(struct promptfs *fs, const struct place *p, char **ret)
 
 	return r < 0 ? r : cache_best(fs->cache, dir, p->best, ret);
 }
+
+int link_target(struct promptfs *fs, const struct node *n, char **ret)
+{
+	return n->place.kind == PLACE_BEST ? link_best(fs, &n->place, ret)
+					   : link_select(fs, n, ret);
+}

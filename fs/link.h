@@ -14,5 +14,8 @@ int link_select(struct promptfs *fs, const struct node *n, char **ret);
  */
 int link_best(struct promptfs *fs, const struct place *p, char **ret);
 
+/* What readlink says of either kind. */
+int link_target(struct promptfs *fs, const struct node *n, char **ret);
+
 /* The listed directory of a place that is one. -ENOENT: nothing is listed there. */
 int listed_dir(struct promptfs *fs, const struct place *p, uint64_t *ret);

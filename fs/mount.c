@@ -91,6 +91,7 @@ static int open_all(struct promptfs *fs, struct config *config, struct err *err)
 	int r;
 
 	*fs = (struct promptfs){.config = config, .uid = getuid(), .gid = getgid()};
+	pthread_mutex_init(&fs->input_names, NULL);
 	r = backend_parse(config->backend, &fs->backend);
 	if (r < 0)
 		return err_set(err, EINVAL, "unknown backend \"%s\"", config->backend);

@@ -263,22 +263,53 @@ struct node *nodes_name(struct nodes *t, fuse_ino_t parent, const char *name,
 	return n;
 }
 
-/* Out of memory only loses a hint for inval_entry. */
-static void remember_alias(struct node *n, fuse_ino_t parent, const char *name)
+static struct node_alias *alias_new(fuse_ino_t parent, const char *name)
+{
+	struct node_alias *a = new0(struct node_alias);
+
+	if (a)
+		a->name = strdup(name);
+	if (!a || !a->name) {
+		free(a);
+		return NULL;
+	}
+	a->parent = parent;
+	return a;
+}
+
+/* Those below a directory that the kernel has forgotten, and their names with it. */
+static size_t sweep_aliases(struct nodes *t, struct node *n)
+{
+	size_t left = 1;
+
+	for (struct node_alias **p = &n->alias.next, *a; (a = *p);) {
+		if (find_id(t, a->parent)) {
+			p = &a->next;
+			left++;
+			continue;
+		}
+		*p = steal_ptr(a->next);
+		node_aliases_free(a);
+	}
+	return left;
+}
+
+/* A path has endless spellings, so this list is bounded. */
+static void remember_alias(
+	struct nodes *t, struct node *n, fuse_ino_t parent, const char *name)
 {
 	struct node_alias *a = &n->alias;
+	size_t count = 0;
 
-	for (; a; a = a->next) {
+	for (; a; a = a->next, count++) {
 		if (a->parent == parent && !strcmp(a->name, name))
 			return;
 	}
-	a = new0(struct node_alias);
-	if (!a)
-		return;
-	a->parent = parent;
-	a->name = strdup(name);
-	if (!a->name) {
-		free(a);
+	if (count >= NODE_NAMES_MAX)
+		count = sweep_aliases(t, n);
+	a = count < NODE_NAMES_MAX ? alias_new(parent, name) : NULL;
+	if (!a) {
+		atomic_store(&n->has_more_names, true);
 		return;
 	}
 	a->next = n->alias.next;
@@ -299,7 +330,7 @@ struct node *nodes_file(struct nodes *t, const struct digest *key, uint32_t draw
 	struct node *n = find_file(t, key, draw, is_history);
 	if (n) {
 		n->lookups++;
-		remember_alias(n, parent, name);
+		remember_alias(t, n, parent, name);
 	} else {
 		n = add(t, init, parent, name, take_place);
 	}
@@ -415,14 +446,9 @@ struct node_alias *nodes_aliases(
 
 		if (a->parent == parent && !strcmp(a->name, name))
 			continue;
-		copy = new0(struct node_alias);
-		if (copy)
-			copy->name = strdup(a->name);
-		if (!copy || !copy->name) {
-			free(copy);
+		copy = alias_new(a->parent, a->name);
+		if (!copy)
 			break;
-		}
-		copy->parent = a->parent;
 		copy->next = list;
 		list = copy;
 	}

@@ -34,6 +34,8 @@ struct node {
 	uint32_t pins;
 	struct node_alias
 		alias; /* by name: the name; by key: the first of those seen */
+	/* It has names that are not remembered: the kernel may keep none for long. */
+	_Atomic bool has_more_names;
 	struct node *next_id, *next_ident;
 	uint32_t snapshot_opens;
 	struct snapshot *snapshot;
@@ -61,6 +63,8 @@ struct node *nodes_name(struct nodes *t, fuse_ino_t parent, const char *name,
 struct node *nodes_file(struct nodes *t, const struct digest *key, uint32_t draw,
 	bool is_history, fuse_ino_t parent, const char *name, struct place *take_place,
 	ino_t ino);
+/* Names remembered of one media file, so that they can be told gone. */
+#define NODE_NAMES_MAX 32
 void nodes_forget(struct nodes *t, fuse_ino_t id, uint64_t n);
 void node_pin(struct nodes *t, struct node *n);
 void node_unpin(struct nodes *t, struct node *n);

@@ -168,9 +168,11 @@ static int find_node(struct promptfs *fs, struct node *parent, const char *name,
 }
 
 /* An @name may mean another prompt as soon as its text changes. */
-static bool name_is_fixed(const struct node *n, const char *name)
+static double name_timeout(const struct node *n, const char *name, double attr_timeout)
 {
-	return place_is_dir(&n->place) && name[0] != '@';
+	if (atomic_load(&n->has_more_names))
+		return 0;
+	return place_is_dir(&n->place) && name[0] != '@' ? NAME_TIMEOUT : attr_timeout;
 }
 
 int lookup_entry(struct promptfs *fs, struct node *parent, const char *name,
@@ -187,7 +189,7 @@ int lookup_entry(struct promptfs *fs, struct node *parent, const char *name,
 		nodes_forget(fs->nodes, n->id, 1);
 		return r;
 	}
-	ret->entry_timeout = name_is_fixed(n, name) ? NAME_TIMEOUT : ret->attr_timeout;
+	ret->entry_timeout = name_timeout(n, name, ret->attr_timeout);
 	return 0;
 }
 
@@ -240,8 +242,7 @@ void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	struct promptfs *fs = fs_of(req);
 	struct node *n = node_get(fs->nodes, ino);
 	scoped_free char *target = NULL;
-	int r = n->place.kind == PLACE_BEST ? link_best(fs, &n->place, &target)
-					    : link_select(fs, n, &target);
+	int r = link_target(fs, n, &target);
 
 	if (r < 0)
 		fuse_reply_err(req, -r);

@@ -4,6 +4,7 @@
  * socket share. Made by mount.c, bottom-up; torn down in reverse. */
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 14)
 #include <fuse_lowlevel.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "backend/engine/engine.h"
@@ -24,6 +25,9 @@ struct promptfs {
 	const char *ns;   /* namespace of the store */
 	char *mountpoint; /* absolute */
 	int64_t mounted_ms;
+	/* An input's name and bytes change together: around a save, rename or removal.
+	 * After a scratch's mutex, before the nodes'. */
+	pthread_mutex_t input_names;
 	uid_t uid; /* of the mounting user: owner of everything */
 	gid_t gid;
 

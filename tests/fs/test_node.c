@@ -146,6 +146,48 @@ static void placeholders(void)
 	CHECK(placeholder_size(&film) < (INT64_C(2) << 30));
 }
 
+static struct node *spelling(struct nodes *t, fuse_ino_t parent, int i)
+{
+	struct place p = {.kind = PLACE_MEDIA};
+	struct digest d = {{1}};
+	char n[24];
+
+	snprintf(n, sizeof(n), "%d.png", i);
+	return nodes_file(t, &d, 0, false, parent, n, &p, 100);
+}
+
+static size_t names_of(struct nodes *t, struct node *n)
+{
+	struct node_alias *list = nodes_aliases(t, n, 0, "");
+	size_t count = 0;
+
+	for (struct node_alias *a = list; a; a = a->next)
+		count++;
+	node_aliases_free(list);
+	return count;
+}
+
+static void endless_spellings(void)
+{
+	struct nodes *t = make();
+	fuse_ino_t dir = name(t, 1, "dir", 5)->id;
+	struct node *n = NULL;
+
+	for (int i = 0; i < NODE_NAMES_MAX; i++)
+		n = spelling(t, dir, i);
+	CHECK_INT((int64_t)names_of(t, n), NODE_NAMES_MAX);
+	CHECK(!n->has_more_names);
+	nodes_forget(t, dir, 1); /* its names are gone with it, but the first */
+	CHECK(spelling(t, 1, 0) == n);
+	CHECK_INT((int64_t)names_of(t, n), 2);
+	CHECK(!n->has_more_names);
+	for (int i = 0; i < 1000; i++)
+		spelling(t, 1, i);
+	CHECK_INT((int64_t)names_of(t, n), NODE_NAMES_MAX);
+	CHECK(n->has_more_names);
+	nodes_free(t);
+}
+
 /* What ends a name early decides how long the kernel may keep it. */
 static void timeouts(void)
 {
@@ -169,8 +211,8 @@ static void timeouts(void)
 	nodes_free(t);
 }
 
-TAP_MAIN(TAP_CASE(timeouts), TAP_CASE(same_name_is_one_node),
-	TAP_CASE(ids_are_never_reused), TAP_CASE(changed_meaning_is_a_new_node),
-	TAP_CASE(spellings_share_the_file), TAP_CASE(a_pin_outlives_the_kernel),
-	TAP_CASE(rename_replaces), TAP_CASE(many_nodes), TAP_CASE(inode_numbers),
-	TAP_CASE(placeholders))
+TAP_MAIN(TAP_CASE(endless_spellings), TAP_CASE(timeouts),
+	TAP_CASE(same_name_is_one_node), TAP_CASE(ids_are_never_reused),
+	TAP_CASE(changed_meaning_is_a_new_node), TAP_CASE(spellings_share_the_file),
+	TAP_CASE(a_pin_outlives_the_kernel), TAP_CASE(rename_replaces),
+	TAP_CASE(many_nodes), TAP_CASE(inode_numbers), TAP_CASE(placeholders))

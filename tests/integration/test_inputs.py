@@ -5,6 +5,7 @@ import errno
 import os
 import shutil
 import tempfile
+import threading
 
 import mountfix
 from mountfix import read, run
@@ -116,6 +117,27 @@ class Inputs(mountfix.MountCase):
         self.write(b"new")
         self.assertNotEqual(os.stat(self.name).st_ino, inode)
 
+    def test_renamed_while_saved(self):
+        """However a save meets a rename, the file has one name."""
+        names = [self.name, self.mount.path("inputs/other.png")]
+        stop = threading.Event()
+
+        def save(f):
+            while not stop.is_set():
+                f.write(b"x")
+                os.close(os.dup(f.fileno()))  # each close saves
+
+        with open(self.name, "wb", buffering=0) as f:
+            saver = threading.Thread(target=save, args=(f,))
+            saver.start()
+            for i in range(300):
+                os.rename(names[i % 2], names[1 - i % 2])
+            stop.set()
+            saver.join()
+            size = f.tell()
+        self.assertEqual(os.listdir(self.mount.path("inputs")), ["photo.png"])
+        self.assertEqual(os.stat(self.name).st_size, size)
+
     def test_atomic_replace(self):
         """The way editors save: a new file beside the old, then rename."""
         self.write(b"old")
@@ -182,6 +204,10 @@ class Inputs(mountfix.MountCase):
                     self.write(b"x", self.mount.path("inputs", name))
         with self.assertRaises(OSError):
             self.write(b"x", self.mount.path("inputs", "n" * 256))
+        self.write(b"x")
+        for name in (".cost", ".quality"):
+            self.assertErrno(errno.EINVAL, os.rename, self.name,
+                             self.mount.path("inputs", name))
         with self.assertRaises(OSError):
             os.mkdir(self.mount.path("inputs/folder"))
         with self.assertRaises(OSError):

@@ -100,7 +100,10 @@ class Options(mountfix.MountCase):
 
 class Selectors(mountfix.MountCase):
     def link(self, *parts, tree="prompts"):
-        return os.readlink(self.mount.path(tree, *parts))
+        path = self.mount.path(tree, *parts)
+        target = os.readlink(path)
+        self.assertEqual(os.lstat(path).st_size, len(target))
+        return target
 
     def test_auto_pictures(self):
         self.assertEqual(self.link("a tin robot/auto/1.png"), "../imagen-2/1.png")

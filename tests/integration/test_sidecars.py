@@ -174,6 +174,7 @@ class Directories(mountfix.MountCase):
 
     def test_best_link(self):
         best = os.readlink(os.path.join(self.where, "best.png"))
+        self.assertEqual(os.lstat(os.path.join(self.where, "best.png")).st_size, len(best))
         self.assertEqual(best, load(os.path.join(self.where, ".quality"))["best"])
         self.assertNotIn("best.png", os.listdir(self.where))
         self.assertErrno(errno.ENOENT, os.readlink,
