@@ -46,7 +46,7 @@ const struct config_row config_rows[] = {
 		.argument = "NAME+NAME...",
 		.help = "programs that never start a generation"},
 	{"offline", CONFIG_SWITCH, AT(offline), "off", .argument = "on|off",
-		.help = "only what is stored already; nothing is made"},
+		.help = "no network: a backend that needs one serves what is stored"},
 	{"log_level", CONFIG_CHOICE, AT(log_level), "info",
 		.choices = "error warn info debug", .argument = "LEVEL",
 		.help = "least important message to log: error, warn, info, debug"},

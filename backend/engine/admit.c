@@ -2,8 +2,11 @@
 #include "backend/engine/parts.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "backend/policy/limits.h"
+#include "cache/base/mem.h"
 #include "cache/base/str.h"
 
 #define ROOM_TEXT (UINT64_C(1) << 20)
@@ -53,6 +56,38 @@ static int check_takes(const struct request *req, struct err *err)
 	return 0;
 }
 
+/* `names` of inputs, joined with +, of the option `id`. */
+static int check_input_names(
+	const struct engine *e, enum option_id id, const char *names, struct err *err)
+{
+	while (names) {
+		const char *plus = strchr(names, '+');
+		size_t n = plus ? (size_t)(plus - names) : strlen(names);
+		scoped_free char *name = strndup(names, n);
+		struct input_brief brief;
+		int r = name ? cache_input_find(e->cache, name, &brief) : -ENOMEM;
+
+		if (r == -ENOENT)
+			return err_set(err, EINVAL,
+				"%s=%s: there is no such file; copy it to "
+				"inputs/%s first",
+				option_name(id), name, name);
+		if (r < 0)
+			return err_set(err, -r, "cannot look up inputs/%s",
+				name ? name : names);
+		names = plus ? plus + 1 : NULL;
+	}
+	return 0;
+}
+
+static int check_inputs(
+	const struct engine *e, const struct request *req, struct err *err)
+{
+	int r = check_input_names(e, OPT_IMAGE, req->opt[OPT_IMAGE], err);
+
+	return r < 0 ? r : check_input_names(e, OPT_LAST, req->opt[OPT_LAST], err);
+}
+
 int admit(const struct engine *e, const struct request *req,
 	const struct engine_who *who, const struct record *rec, int64_t now_ms,
 	const struct model_row **ret_row, struct err *err)
@@ -68,6 +103,8 @@ int admit(const struct engine *e, const struct request *req,
 	r = limits_check(row, req, err);
 	if (r == 0)
 		r = check_takes(req, err);
+	if (r == 0)
+		r = check_inputs(e, req, err);
 	if (r == 0)
 		r = p->ops->can_make(p->ctx, row, req, err);
 	if (r == 0)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "backend/engine/parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cache/base/clk.h"
@@ -38,6 +39,40 @@ static bool add_parameters(
 	if (ok && req->seconds)
 		ok = json_add_int(p, "seconds", req->seconds);
 	return ok;
+}
+
+/* What each input was when it was used, by digest. */
+static bool add_inputs(cJSON *o, struct cache *c, const char *names)
+{
+	bool ok = true;
+
+	while (ok && names) {
+		const char *plus = strchr(names, '+');
+		size_t n = plus ? (size_t)(plus - names) : strlen(names);
+		scoped_free char *name = strndup(names, n);
+		struct input_brief brief;
+		char hex[DIGEST_HEX];
+
+		ok = name;
+		if (ok && cache_input_find(c, name, &brief) == 0) {
+			digest_hex(&brief.sha, hex);
+			ok = cJSON_GetObjectItemCaseSensitive(o, name) ||
+			     add_str(o, name, hex);
+		}
+		names = plus ? plus + 1 : NULL;
+	}
+	return ok;
+}
+
+static bool add_all_inputs(cJSON *o, struct cache *c, const struct request *req)
+{
+	cJSON *inputs;
+
+	if (!req->opt[OPT_IMAGE] && !req->opt[OPT_LAST])
+		return true;
+	inputs = cJSON_AddObjectToObject(o, "inputs");
+	return inputs && add_inputs(inputs, c, req->opt[OPT_IMAGE]) &&
+	       add_inputs(inputs, c, req->opt[OPT_LAST]);
 }
 
 static bool add_prompt(cJSON *o, const struct run *r, const struct prompt *prompt)
@@ -79,6 +114,7 @@ static bool fill(cJSON *o, const struct run *r, const struct output *out,
 	return add_str(o, "id", hex) && add_str(o, "path", rec->path) &&
 	       add_prompt(o, r, j->req.prompt) && add_str(o, "model", rec->model) &&
 	       add_str(o, "served_by", rec->served_by) && add_options(o, &j->req) &&
+	       add_all_inputs(o, j->e->cache, &j->req) &&
 	       add_parameters(o, &j->req, out) &&
 	       (out->seed == SEED_UNKNOWN
 			       ? cJSON_AddNullToObject(o, "seed") != NULL

@@ -7,6 +7,7 @@
 
 #include "backend/provider/local.h"
 #include "cache/base/clk.h"
+#include "cache/base/log.h"
 #include "cache/base/mem.h"
 
 /* ---- tickets ---- */
@@ -148,9 +149,13 @@ static void remember_refusal(struct engine *e, const struct request *req,
 	const struct digest *key, const struct err *err)
 {
 	scoped(buf_finish) struct buf path = {0};
+	char hex[DIGEST_HEX];
 
 	if (request_display(req, &path) == 0)
 		errors_add(e->errors, key, path.data, err, clk_real_ms());
+	/* The path holds the prompt, which the log must not. */
+	digest_hex(key, hex);
+	log_info("%s file=%.12s model=%s", err->why, hex, req->model);
 }
 
 /* Says no on the caller's thread, as far as it can be told here. */

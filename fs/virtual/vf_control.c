@@ -2,6 +2,7 @@
 /* /.promptfs and /models. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "cache/base/clk.h"
 #include "cache/base/json.h"
@@ -68,48 +69,110 @@ static int print_filled(struct promptfs *fs, struct buf *out,
 
 /* ---- Prometheus ---- */
 
+static int64_t requests(const struct totals *t)
+{
+	return (int64_t)t->requests;
+}
+
+static int64_t failures(const struct totals *t)
+{
+	return (int64_t)t->failed;
+}
+
+static int64_t draws(const struct totals *t)
+{
+	return (int64_t)t->generated;
+}
+
+static int64_t generation_us(const struct totals *t)
+{
+	return (int64_t)t->duration_ms * 1000;
+}
+
+static int64_t spent_ud(const struct totals *t)
+{
+	return t->spent_ud;
+}
+
+static int64_t saved_ud(const struct totals *t)
+{
+	return t->saved_ud;
+}
+
+/* Counters by model. The format wants all lines of one metric together. */
+static const struct prom_counter {
+	const char *name, *help;
+	int64_t (*get)(const struct totals *t);
+	bool in_millionths;
+} counters[] = {
+	{"requests", "jobs that ended", requests, false},
+	{"failures", "jobs that failed", failures, false},
+	{"generated", "files made", draws, false},
+	{"generation_seconds", "time it took to make them", generation_us, true},
+	{"spent_usd", "US dollars charged", spent_ud, true},
+	{"saved_usd", "US dollars that opens of stored files would have cost", saved_ud,
+		true},
+};
+
+struct prom_print {
+	struct buf *out;
+	const struct prom_counter *counter;
+};
+
 static int prom_model(void *user, const char *model, const struct totals *t)
 {
-	char spent[MONEY_TEXT], saved[MONEY_TEXT];
+	const struct prom_print *p = user;
+	int64_t value = p->counter->get(t);
+	char text[MONEY_TEXT];
 
-	money_format(t->spent_ud, spent);
-	money_format(t->saved_ud, saved);
-	return buf_addf(user,
-		"promptfs_requests_total{model=\"%s\"} %" PRIu64 "\n"
-		"promptfs_failures_total{model=\"%s\"} %" PRIu64 "\n"
-		"promptfs_generated_total{model=\"%s\"} %" PRIu64 "\n"
-		"promptfs_generation_seconds_total{model=\"%s\"} %.3f\n"
-		"promptfs_spent_usd_total{model=\"%s\"} %s\n"
-		"promptfs_saved_usd_total{model=\"%s\"} %s\n",
-		model, t->requests, model, t->failed, model, t->generated, model,
-		(double)t->duration_ms / 1000, model, spent, model, saved);
+	if (p->counter->in_millionths)
+		money_format(value, text);
+	else
+		snprintf(text, sizeof(text), "%" PRId64, value);
+	return buf_addf(p->out, "promptfs_%s_total{model=\"%s\"} %s\n",
+		p->counter->name, model, text);
+}
+
+static int prom_counters(struct promptfs *fs, struct buf *out)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(counters) && r == 0; i++) {
+		struct prom_print p = {.out = out, .counter = &counters[i]};
+
+		r = buf_addf(out,
+			"# HELP promptfs_%s_total %s\n"
+			"# TYPE promptfs_%s_total counter\n",
+			p.counter->name, p.counter->help, p.counter->name);
+		if (r == 0)
+			r = cache_totals_by_model(fs->cache, 1, prom_model, &p);
+	}
+	return r;
+}
+
+static int prom_gauge(
+	struct buf *out, const char *name, const char *help, const cJSON *slots)
+{
+	return buf_addf(out,
+		"# HELP promptfs_%s %s\n"
+		"# TYPE promptfs_%s gauge\n"
+		"promptfs_%s %" PRId64 "\n",
+		name, help, name, name, json_int(slots, name, 0));
 }
 
 static int print_prom(struct promptfs *fs, struct buf *out)
 {
 	scoped_json cJSON *o = cJSON_CreateObject();
 	const cJSON *slots;
-	int r = buf_adds(out, "# TYPE promptfs_requests_total counter\n"
-			      "# TYPE promptfs_failures_total counter\n"
-			      "# TYPE promptfs_generated_total counter\n"
-			      "# TYPE promptfs_generation_seconds_total counter\n"
-			      "# TYPE promptfs_spent_usd_total counter\n"
-			      "# TYPE promptfs_saved_usd_total counter\n"
-			      "# TYPE promptfs_active_requests gauge\n"
-			      "# TYPE promptfs_queue_size gauge\n");
+	int r = o ? prom_counters(fs, out) : -ENOMEM;
 
 	if (r == 0)
-		r = cache_totals_by_model(fs->cache, 1, prom_model, out);
-	if (r == 0)
-		r = o ? engine_status(fs->engine, o) : -ENOMEM;
+		r = engine_status(fs->engine, o);
 	if (r < 0)
 		return r;
 	slots = cJSON_GetObjectItemCaseSensitive(o, "slots");
-	return buf_addf(out,
-		"promptfs_active_requests %" PRId64 "\n"
-		"promptfs_queue_size %" PRId64 "\n",
-		json_int(slots, "active_requests", 0),
-		json_int(slots, "queue_size", 0));
+	r = prom_gauge(out, "active_requests", "jobs that run", slots);
+	return r < 0 ? r : prom_gauge(out, "queue_size", "jobs that wait", slots);
 }
 
 int vf_control(struct promptfs *fs, const struct place *p, struct buf *out)

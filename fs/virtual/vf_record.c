@@ -52,6 +52,28 @@ static void merge_detail(cJSON *o, const char *text)
 	}
 }
 
+/* Inputs that are no longer what they were when they were used. */
+static int add_changed_inputs(struct promptfs *fs, cJSON *o)
+{
+	const cJSON *inputs = cJSON_GetObjectItemCaseSensitive(o, "inputs"), *m;
+	cJSON *changed;
+
+	if (!inputs)
+		return 0;
+	changed = cJSON_AddArrayToObject(o, "inputs_changed");
+	cJSON_ArrayForEach(m, inputs)
+	{
+		struct input_brief brief;
+		char hex[DIGEST_HEX] = "";
+
+		if (cache_input_find(fs->cache, m->string, &brief) == 0)
+			digest_hex(&brief.sha, hex);
+		if (cJSON_IsString(m) && strcmp(m->valuestring, hex))
+			cJSON_AddItemToArray(changed, cJSON_CreateString(m->string));
+	}
+	return changed ? 0 : -ENOMEM;
+}
+
 int vf_json(struct promptfs *fs, const struct place *p, struct buf *out)
 {
 	scoped(file_state_finish) struct file_state s = {0};
@@ -73,6 +95,9 @@ int vf_json(struct promptfs *fs, const struct place *p, struct buf *out)
 	if (s.has_record) {
 		add_record(&s.rec, o);
 		merge_detail(o, s.rec.detail);
+		r = add_changed_inputs(fs, o);
+		if (r < 0)
+			return r;
 	}
 	if (s.has_error)
 		cJSON_AddStringToObject(o, "error", s.err.why);

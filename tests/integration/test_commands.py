@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The command line against a mounted and an unmounted store."""
+import hashlib
 import os
+import signal
 import subprocess
 
 import mountfix
@@ -17,6 +19,46 @@ class Commands(mountfix.MountCase):
     def test_help_and_version(self):
         self.assertIn("MOUNTPOINT", self.said("--help"))
         self.assertRegex(self.said("--version"), r"\d+\.\d+\.\d+")
+
+    def test_help_of_each_command(self):
+        for command in ("status", "fetch", "quote", "models", "verify", "pin", "prune"):
+            with self.subTest(command):
+                self.assertIn(f"usage: promptfs {command}", self.said(command, "--help"))
+                self.assertIn(f"promptfs {command} --help",
+                              self.said(command, "--nosuch", status=2))
+                self.assertIn(command, self.said("--help"))
+
+    def test_fetch_wrongly(self):
+        path = self.mount.fresh()
+        for jobs in ("0", "x", "-1", "100000"):
+            self.assertIn("--jobs", self.said("fetch", "-j", jobs, path, status=2))
+        self.said("fetch", status=2)
+        self.assertIn("not in a mounted promptfs", self.said("fetch", "/etc/passwd", status=1))
+        self.assertIn("misspelt", self.said(
+            "fetch", self.mount.path("prompts/a kite/nosuch/1.png"), status=1))
+
+    def test_fetch_without_waiting(self):
+        path = self.mount.fresh("a kite later")
+        self.assertIn("queued", self.said("fetch", "--no-wait", path))
+        mountfix.wait_for(lambda: os.stat(path).st_blocks, 30, "the file")
+
+    def test_quote_totals(self):
+        made, _ = self.mount.generate(model="imagen-3")
+        said = self.said("quote", made, self.mount.fresh(model="imagen-3"),
+                         self.mount.fresh(model="veo-2", name="8s.mp4", tree="videos"))
+        total = next(line.split() for line in said.splitlines() if line.startswith("total"))
+        self.assertEqual(float(total[1]), 0.225)
+
+    def test_status_keeps_watching(self):
+        watch = subprocess.Popen([mountfix.PROMPTFS, "status", "-w", self.mount.root],
+                                 env=self.mount.environment(), stdout=subprocess.PIPE)
+        with watch:
+            for _ in range(3):
+                self.assertTrue(watch.stdout.readline())
+            self.assertIsNone(watch.poll())
+            watch.send_signal(signal.SIGINT)
+            watch.stdout.read()
+        self.assertIn(watch.returncode, (0, 130, -signal.SIGINT))
 
     def test_usage(self):
         self.said(status=2)
@@ -65,6 +107,21 @@ class Commands(mountfix.MountCase):
         self.said("pin", self.mount.path("prompts/a pinned prompt"))
         self.assertIn("a pinned prompt", os.listdir(self.mount.path("prompts")))
 
+    def test_pin_undone(self):
+        path = self.mount.path("prompts/pinned for a moment")
+        self.said("pin", path)
+        self.said("pin", "--undo", path)
+        self.assertNotIn("pinned for a moment", os.listdir(self.mount.path("prompts")))
+
+    def test_prune_asks_first(self):
+        path, first = self.mount.generate()
+        os.unlink(path)
+        removed = os.path.join(os.path.dirname(path), ".history/1.png~1")
+        for more in ((), ("--dry-run",), ("--dry-run", "--older-than", "1d")):
+            self.said("prune", *more, self.mount.root, stdin=subprocess.DEVNULL)
+            self.assertEqual(read(removed), first)
+        self.said("prune", "--older-than", "soon", self.mount.root, status=2)
+
     def test_prune_frees_history_only(self):
         path, first = self.mount.generate()
         kept, data = self.mount.generate()
@@ -84,6 +141,27 @@ class Commands(mountfix.MountCase):
         path, data = self.mount.generate()
         self.assertEqual(self.mount.stop(), 0)
         self.said("verify", "-o", f"state={self.mount.state}")
+        self.mount.start()
+        self.assertEqual(read(path), data)
+
+    def test_verify_finds_a_flipped_byte(self):
+        path, data = self.mount.generate()
+        self.assertEqual(self.mount.stop(), 0)
+        store = os.path.join(self.mount.state, "store.mdb")
+        with open(store, "r+b") as f:
+            at = f.read().find(data[4096:4160])
+            f.seek(at)
+            f.write(bytes([data[4096] ^ 0xff]))
+        said = self.said("verify", "-o", f"state={self.mount.state}", status=1)
+        self.assertIn(hashlib.sha256(data).hexdigest()[:16], said)
+        self.mount.start()
+        self.said("verify", self.mount.root, status=1)
+        with open(self.mount.path("README.txt"), "rb") as f:
+            self.assertTrue(f.read())
+        self.assertEqual(self.mount.stop(), 0)
+        with open(store, "r+b") as f:
+            f.seek(at)
+            f.write(data[4096:4097])
         self.mount.start()
         self.assertEqual(read(path), data)
 

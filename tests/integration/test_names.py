@@ -3,7 +3,9 @@
 import errno
 import hashlib
 import os
+import subprocess
 import unicodedata
+import unittest
 
 import mountfix
 from mountfix import load, read, text
@@ -181,6 +183,43 @@ class Names(mountfix.MountCase):
         read(path)
         self.assertIn("a / b / c", text(path + ".json"))
         self.assertIsInstance(load(path + ".json"), dict)
+
+
+class NegativeNames(unittest.TestCase):
+    """A name that can never appear is looked up once; one that may, every time."""
+
+    def setUp(self):
+        self.mount = mountfix.Mount(start=False)
+        self.addCleanup(self.mount.close)
+        self.log = open(self.mount.log, "ab")
+        self.addCleanup(self.log.close)
+        self.mount.process = subprocess.Popen(
+            [mountfix.PROMPTFS, "-d", "-o", f"state={self.mount.state}", self.mount.root],
+            env=self.mount.environment(), stdin=subprocess.DEVNULL, stdout=self.log,
+            stderr=self.log)
+        mountfix.LIVE.add(self.mount)
+        mountfix.wait_for(self.mount.is_ready, 20, "the mount")
+
+    def lookups(self, path):
+        def count():
+            with open(self.mount.log, "rb") as f:
+                return f.read().count(b"opcode: LOOKUP")
+        os.listdir(self.mount.path(os.path.dirname(path)))
+        before = count()
+        for _ in range(5):
+            self.assertFalse(os.path.lexists(self.mount.path(path)))
+        return count() - before
+
+    def test_cached(self):
+        for path in ("prompts/HEAD", "videos/VIDEO_TS.IFO", "prompts/lost+found",
+                     "prompts/.git", "prompts/a cat/.hidden", "prompts/a cat/nosuch",
+                     "prompts/a cat/imagen-3/9.gif", ".Trash"):
+            with self.subTest(path):
+                self.assertEqual(self.lookups(path), 1)
+        for path in ("prompts/@nosuch", "inputs/nosuch", "prompts/a cat/imagen-3/best.png",
+                     "prompts/a cat/imagen-3/.history/1.png~1"):
+            with self.subTest(path):
+                self.assertEqual(self.lookups(path), 5)
 
 
 if __name__ == "__main__":

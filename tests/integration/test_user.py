@@ -46,6 +46,29 @@ class OrdinaryUser(mountfix.MountCase):
         self.assertEqual(read(path), data)
 
 
+FSTAB = """set -e
+mount -t tmpfs none /usr/local/bin
+cp "$1" /usr/local/bin/promptfs
+mount -t fuse.promptfs -o "state=$2/state,allow_other,nofail,_netdev,noauto,nosuid" art "$2/mnt"
+trap 'umount "$2/mnt"' EXIT
+grep "^art $2/mnt fuse.promptfs " /proc/mounts
+setpriv --reuid=nobody --regid=nogroup --clear-groups cat "$2/mnt/$3" >"$2/made"
+! setpriv --reuid=nobody --regid=nogroup --clear-groups rm -f "$2/mnt/$3" 2>/dev/null
+"""
+
+
+def as_fstab():
+    """mount -t fuse.promptfs as root, with allow_other; a user reads but does not rm."""
+    with tempfile.TemporaryDirectory(prefix="promptfs-fstab-") as base:
+        os.chmod(base, 0o755)
+        os.mkdir(os.path.join(base, "mnt"))
+        done = run("unshare", "-m", "--propagation", "private", "sh", "-c", FSTAB, "sh",
+                   mountfix.PROMPTFS, base, "prompts/a red door/imagen-2/1.png", check=False)
+        if done.returncode:
+            return done.stdout.decode() + done.stderr.decode() or "rm was allowed"
+        return None if os.path.getsize(os.path.join(base, "made")) else "nothing was made"
+
+
 def why_not_as_nobody():
     try:
         pwd.getpwnam("nobody")
@@ -88,4 +111,8 @@ if __name__ == "__main__":
     if REASON and not os.environ.get("PROMPTFS_REQUIRE_FUSE"):
         print(f"1..0 # SKIP {REASON}")
         sys.exit(0)
+    WRONG = as_fstab()
+    if WRONG:
+        print(f"Bail out! mount -t fuse.promptfs: {WRONG}")
+        sys.exit(1)
     sys.exit(as_nobody())
