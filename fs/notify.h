@@ -14,7 +14,8 @@
 int notifier_start(struct promptfs *fs, struct notifier **ret, struct err *err);
 /* Waits until every completion handed over so far was replied to. */
 void notifier_drain(struct notifier *t);
-/* Ends the notify thread once nobody waits: then the session may close. NULL is fine. */
+/* Ends the notify thread once nobody waits: then the session may close. NULL is
+ * fine. */
 void notifier_stop(struct notifier *t);
 /* Ends the stat thread, which an unanswered stat holds until the session is closed. */
 void notifier_free(struct notifier *t);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Which snapshot a look and an open get. The README's length follows the mount point. */
+/* Which snapshot a look and an open get. The README's length follows the mount
+ * point. */
 #include "fs/virtual/vfile.h"
 
 #include "cache/base/mem.h"
