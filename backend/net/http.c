@@ -46,6 +46,8 @@ static size_t on_write(char *data, size_t size, size_t n, void *user)
 
 	if (c->is_over)
 		return 0;
+	if (c->is_paused) /* curl keeps it, and reads no more */
+		return CURL_WRITEFUNC_PAUSE;
 	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (len > c->max - c->got) {
 		err_set(&c->err, EMSGSIZE, "the answer is longer than %llu bytes",
@@ -431,13 +433,10 @@ void http_cancel(struct http_call *c)
 
 void http_pause(struct http_call *c, bool on)
 {
-	if (on) {
-		c->wants_resume = false;
-		curl_easy_pause(c->easy, CURLPAUSE_RECV);
-	} else {
-		c->wants_resume = true;
+	c->is_paused = on;
+	c->wants_resume = !on;
+	if (!on)
 		settle_soon(c->http);
-	}
 }
 
 bool http_was_sent(const struct http_call *c)

@@ -79,7 +79,7 @@ struct http_call *http_start(struct http *h, const struct http_request *req,
  * A request already sent may have been acted on. */
 void http_cancel(struct http_call *c);
 /* Stops and restarts the flow of on_data, when what comes cannot be taken yet. on_data
- * does not run inside this. */
+ * does not run inside this; on_done may come meanwhile if the rest is known. */
 void http_pause(struct http_call *c, bool on);
 /* Whether any byte of the body has left; decides what a cancelled call may have cost.
  */

@@ -29,6 +29,7 @@ struct http_call {
 	bool is_added; /* curl has it */
 	bool is_sent, is_once, is_stopped;
 	bool is_over;         /* cancelled or told: no callback any more */
+	bool is_paused;       /* nothing to on_data */
 	bool wants_resume;    /* curl_easy_pause is due */
 	char retry_after[64]; /* until Date is known too */
 	struct http_answer answer;

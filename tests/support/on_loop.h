@@ -2,6 +2,7 @@
 #pragma once
 /* Runs a function of the test on the loop's thread and waits for it. */
 #include <semaphore.h>
+#include <time.h>
 
 #include "backend/net/loop.h"
 #include "cache/base/mem.h"

@@ -91,7 +91,8 @@ struct call {
 	int status_seen;
 	int done;
 	int pieces;
-	bool stop, cancel, cancel_other, pause, start_other, cancel_when_done;
+	bool stop, stop_later, cancel, cancel_other, pause, start_other,
+		cancel_when_done;
 	struct call *other;
 	sem_t ended;
 };
@@ -210,6 +211,7 @@ static void resume_it(void *arg)
 	int before = c->pieces;
 
 	c->pause = false;
+	c->stop = c->stop_later;
 	http_pause(c->handle, false);
 	CHECK_INT(c->pieces, before);
 }
@@ -488,9 +490,8 @@ static void refusing_after_a_pause_ends_the_call(void)
 
 	prepare(&c, "GET", "/big");
 	c.req.answer_max = BIG;
-	c.pause = true;
+	c.pause = c.stop_later = true;
 	run(&c);
-	c.stop = true;
 	on_loop(loop, resume_it, &c);
 	CHECK(wait_sem(&c.ended, WAIT_S));
 	CHECK_INT(c.done, 1);
