@@ -429,7 +429,8 @@ static void not_found(const cJSON *error, const char *words, struct verdict *v)
 			words);
 }
 
-/* `[{"error":...}]` comes from streaming front ends; some servers say it in a string. */
+/* `[{"error":...}]` comes from streaming front ends; some servers say it in a string.
+ */
 static const cJSON *error_of(const cJSON *json)
 {
 	const cJSON *error;

@@ -40,8 +40,8 @@ static void add_parameters(bool *ok, const struct wire_job *j, cJSON *p)
 	if (*j->negative && wire_sends(j, OPT_NEGATIVE))
 		wire_str(ok, p, "negativePrompt", j->negative);
 	add_watermark(ok, j, p);
-	/* The prompt is optimised here; a second rewriting would be nobody's wish. Imagen
-	 * 2 has no enhancer. */
+	/* The prompt is optimised here; a second rewriting would be nobody's wish.
+	 * Imagen 2 has no enhancer. */
 	if (!id || !str_starts(id, "imagegeneration@"))
 		wire_bool(ok, p, "enhancePrompt", false);
 	if (wire_sends(j, OPT_GUIDANCE) &&

@@ -117,7 +117,8 @@ static bool is_one_of(const char *code, const char *const *marks, size_t n)
 	return false;
 }
 
-/* The statuses mean what Google's do; the bodies differ: {"error":{"message","code"}}. */
+/* The statuses mean what Google's do; the bodies differ: {"error":{"message","code"}}.
+ */
 static bool read_error(const struct wire_answer *a, struct verdict *v)
 {
 	static const char *const refusals[] = {

@@ -81,9 +81,9 @@ enum verdict_charge {
 
 /* One of the takes. Usable ones come first. */
 struct wire_result {
-	bool is_usable;   /* media or uri can be served, as far as the answer tells */
-	int32_t media;    /* index of the media string; -1: none */
-	char reason[160]; /* why it is not usable */
+	bool is_usable;         /* as far as the answer tells, it can be served */
+	int32_t media;          /* index of the media string; -1: none */
+	char reason[160];       /* why it is not usable */
 	char uri[WIRE_URI_MAX]; /* gs:// or http(s):// where the bytes are; "": inline */
 };
 

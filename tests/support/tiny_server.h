@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* A server of a few lines for tests of the HTTP client: one thread per connection, no
- * TLS; a function of the test answers each request. Any thread may read the counters. */
+ * TLS; a function of the test answers each request. Any thread may read the
+ * counters. */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
