@@ -84,7 +84,7 @@ struct wire_result {
 	bool is_usable;         /* as far as the answer tells, it can be served */
 	int32_t media;          /* index of the media string; -1: none */
 	char reason[160];       /* why it is not usable */
-	char uri[WIRE_URI_MAX]; /* gs:// or http(s):// where the bytes are; "": inline */
+	char uri[WIRE_URI_MAX]; /* gs:// or http(s)://, where it is; "": inline */
 };
 
 struct verdict {

@@ -96,7 +96,7 @@ static void bodies(void)
 
 #define E(code, message)                                                               \
 	"{\"error\":{\"code\":\"" code "\",\"message\":\"" message "\",\"type\":"      \
-								   "\"x\"}}"
+	"\"x\"}}"
 
 static void answers_with_pictures(void)
 {
