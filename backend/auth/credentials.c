@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backend/net/http.h"
 #include "cache/base/json.h"
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
@@ -53,12 +54,6 @@ static int take(
 	}
 	*ret = strdup(v);
 	return *ret ? 0 : err_oom(err);
-}
-
-static bool is_web_address(const char *uri)
-{
-	return str_starts(uri, "https://") || str_starts(uri, "http://127.0.0.1") ||
-	       str_starts(uri, "http://localhost") || str_starts(uri, "http://[::1]");
 }
 
 static int parse_account(const cJSON *o, struct credentials *c, struct err *err)
@@ -112,9 +107,18 @@ static int parse_object(const cJSON *o, struct credentials *c, struct err *err)
 		c->token_uri = strdup(GOOGLE_TOKEN_URI);
 		r = c->token_uri ? 0 : err_oom(err);
 	}
-	if (r == 0 && !is_web_address(c->token_uri))
+	if (r == 0 && !http_is_secure_url(c->token_uri))
 		r = err_set(err, EACCES, "\"token_uri\" is not an https address");
 	return r;
+}
+
+/* cJSON frees its copies as they are. */
+static void wipe_strings(cJSON *o)
+{
+	for (cJSON *m = o ? o->child : NULL; m; m = m->next) {
+		if (cJSON_IsString(m))
+			explicit_bzero(m->valuestring, strlen(m->valuestring));
+	}
 }
 
 int credentials_parse(
@@ -124,6 +128,7 @@ int credentials_parse(
 	struct credentials c = {0};
 	int r = o ? parse_object(o, &c, err) : -EACCES;
 
+	wipe_strings(o);
 	if (r < 0) {
 		if (err && !o)
 			err->code = EACCES;
@@ -179,17 +184,60 @@ static int well_known(env_fn env, char **ret)
 	return r;
 }
 
+/* The variables with which Google's own libraries leave the metadata server out. */
+static bool has_no_metadata(env_fn env)
+{
+	const char *check = set_env(env, "NO_GCE_CHECK");
+	const char *detection = set_env(env, "METADATA_SERVER_DETECTION");
+
+	return (check && !strcasecmp(check, "true")) ||
+	       (detection && !strcmp(detection, "none"));
+}
+
 static int metadata(env_fn env, struct credentials *ret, struct err *err)
 {
 	const char *host = set_env(env, "GCE_METADATA_HOST");
+	size_t n;
 
+	if (has_no_metadata(env)) {
+		ret->kind = CREDENTIALS_NONE;
+		return 0;
+	}
 	if (!host)
 		host = set_env(env, "GCE_METADATA_IP");
-	if (host && str_starts(host, "http://"))
-		host += 7;
-	*ret = (struct credentials){.kind = CREDENTIALS_METADATA,
-		.metadata_host = strdup(host ? host : METADATA_HOST)};
+	if (!host)
+		host = METADATA_HOST;
+	if (str_starts(host, "http://"))
+		host += strlen("http://");
+	n = strcspn(host, "/");
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)host[i] <= 0x20 || strchr("@?#%\\", host[i]))
+			return err_set(err, EACCES,
+				"GCE_METADATA_HOST is not a host with a port");
+	}
+	ret->kind = CREDENTIALS_METADATA;
+	ret->metadata_host = strndup(host, n);
 	return ret->metadata_host ? 0 : err_oom(err);
+}
+
+/* Of a variable: blanks and line ends around it are a slip, inside it is no key. */
+static int take_variable(
+	const char *name, const char *value, char **ret, struct err *err)
+{
+	size_t n;
+
+	value += strspn(value, " \t\r\n");
+	for (n = strlen(value); n && strchr(" \t\r\n", value[n - 1]);)
+		n--;
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)value[i] <= 0x20 || (unsigned char)value[i] >= 0x7f)
+			return err_set(err, EACCES, "%s is malformed", name);
+	}
+	if (!n)
+		return err_set(err, EACCES, "%s is empty", name);
+	free(*ret);
+	*ret = strndup(value, n);
+	return *ret ? 0 : err_oom(err);
 }
 
 int credentials_find_google(
@@ -214,11 +262,9 @@ int credentials_find_google(
 	} else {
 		r = metadata(hint->env, &c, err);
 	}
-	if (r == 0 && quota) {
-		free(c.quota_project);
-		c.quota_project = strdup(quota);
-		r = c.quota_project ? 0 : err_oom(err);
-	}
+	if (r == 0 && quota)
+		r = take_variable(
+			"GOOGLE_CLOUD_QUOTA_PROJECT", quota, &c.quota_project, err);
 	if (r < 0) {
 		credentials_finish(&c);
 		return r;
@@ -238,9 +284,13 @@ int credentials_find_key(env_fn env, const char *const *names, size_t n,
 		const char *v = set_env(env, names[i]);
 
 		if (v) {
-			*ret = (struct credentials){
-				.kind = CREDENTIALS_KEY, .api_key = strdup(v)};
-			return ret->api_key ? 0 : err_oom(err);
+			char *key = NULL;
+			int r = take_variable(names[i], v, &key, err);
+
+			if (r == 0)
+				*ret = (struct credentials){
+					.kind = CREDENTIALS_KEY, .api_key = key};
+			return r;
 		}
 		buf_addf(&all, "%s%s", i ? " or " : "", names[i]);
 	}

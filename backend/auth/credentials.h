@@ -9,7 +9,7 @@
 #include "cache/base/err.h"
 
 enum credentials_kind {
-	CREDENTIALS_NONE,            /* nothing found: the metadata server may know */
+	CREDENTIALS_NONE,            /* nothing found, and no metadata server to ask */
 	CREDENTIALS_SERVICE_ACCOUNT, /* a key file: JWT against token_uri, or
 					self-signed */
 	CREDENTIALS_USER,            /* authorized_user: a refresh token */
@@ -44,7 +44,10 @@ struct credentials_hint {
 
 /* Google's search order: the hint, GOOGLE_APPLICATION_CREDENTIALS (set and unreadable
  * is an error, never a fall-through), the well-known file of gcloud, the metadata
- * server. -EACCES with a sentence that names the file and what is wrong with it. */
+ * server (CREDENTIALS_NONE where NO_GCE_CHECK or METADATA_SERVER_DETECTION rules it
+ * out). Types that need more (impersonation, workload identity) are refused with a
+ * word on token_command. -EACCES with a sentence that names the file and what is wrong
+ * with it. */
 int credentials_find_google(
 	const struct credentials_hint *hint, struct credentials *ret, struct err *err);
 /* An API key from the first of these variables that is set. -EACCES: none is; the

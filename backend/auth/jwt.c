@@ -135,6 +135,10 @@ int jwt_sign(const struct jwt_key *k, const struct jwt_claims *claims, struct bu
 		r = add_claims(claims, ret);
 	if (r == 0)
 		r = add_signature(k, from, ret);
-	return r < 0 ? err_set(err, -r, "cannot sign with the service account's key")
-		     : 0;
+	if (r == 0)
+		return 0;
+	ret->len = from;
+	if (ret->data)
+		ret->data[from] = '\0';
+	return err_set(err, -r, "cannot sign with the service account's key");
 }

@@ -12,21 +12,25 @@
 
 struct token_source;
 
-#define TOKEN_EARLY_MS (5 * 60 * 1000) /* refreshed when less is left */
+/* Refreshed when less is left, or less than a quarter of its life. The old one serves
+ * on meanwhile until half of that is left. */
+#define TOKEN_EARLY_MS (5 * 60 * 1000)
 #define TOKEN_ANSWER_MAX (64u * 1024u)
 #define TOKEN_TIMEOUT_MS 30000
 
 /* `c` is taken over, whatever the result. pool runs token_command. -ENOMEM. */
 int token_source_new(struct loop *loop, struct http *http, struct pool *pool,
 	struct credentials *take_c, struct token_source **ret, struct err *err);
-/* Those who wait are told -ECANCELED. NULL is fine. */
+/* Those who wait are told -ECANCELED, and must not ask again. Also from inside `done`.
+ * Before http_free. NULL is fine. */
 void token_source_free(struct token_source *t);
 
 /* Lives in its owner until `done` has run. */
 struct token_wait {
 	struct token_wait *next;
-	/* bearer: borrowed for the call, NULL on failure: -EACCES refused or missing,
-	 * -ENETUNREACH, -ETIMEDOUT, -EPROTO. Never from inside token_get. */
+	/* bearer: borrowed for the call, "" for CREDENTIALS_ANONYMOUS, NULL on failure:
+	 * -EACCES refused or missing, -ENETUNREACH, -ETIMEDOUT, -EPROTO. Never from
+	 * inside token_get. */
 	void (*done)(struct token_wait *w, const char *bearer, const struct err *err);
 };
 void token_get(struct token_source *t, struct token_wait *w);

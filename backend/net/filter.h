@@ -10,7 +10,7 @@
  * otherwise: what it cannot follow it passes on, for the parser to complain.
  *
  * One thread at a time; no I/O. Base64: standard or URL alphabet, padding optional,
- * whitespace and JSON escapes inside are skipped. */
+ * whitespace is skipped, JSON escapes are undone. */
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -1,37 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "backend/net/http.h"
-
-#include <curl/curl.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "backend/net/http_parts.h"
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
-
-struct http {
-	struct loop *loop;
-	CURLM *multi;
-	struct timer timer;
-	int connect_ms;
-	uint32_t calls;
-};
-
-struct http_call {
-	struct http *http;
-	CURL *easy;
-	struct curl_slist *headers;
-	const struct http_ops *ops;
-	void *user;
-	const char *body;
-	size_t body_len, body_sent;
-	uint64_t got, max;
-	bool is_sent, is_once, is_stopped;
-	struct http_answer answer;
-	struct err err; /* of on_data */
-};
 
 /* ---- curl's side ---- */
 
@@ -40,6 +15,8 @@ static size_t on_read(char *to, size_t size, size_t n, void *user)
 	struct http_call *c = user;
 	size_t len = size * n, left = c->body_len - c->body_sent;
 
+	if (c->is_over)
+		return CURL_READFUNC_ABORT;
 	c->is_sent = true;
 	len = len < left ? len : left;
 	memcpy(to, c->body + c->body_sent, len);
@@ -67,6 +44,10 @@ static size_t on_write(char *data, size_t size, size_t n, void *user)
 	long status = 0;
 	int r;
 
+	if (c->is_over)
+		return 0;
+	if (c->is_paused) /* curl keeps it, and reads no more */
+		return CURL_WRITEFUNC_PAUSE;
 	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (len > c->max - c->got) {
 		err_set(&c->err, EMSGSIZE, "the answer is longer than %llu bytes",
@@ -75,132 +56,80 @@ static size_t on_write(char *data, size_t size, size_t n, void *user)
 	}
 	c->got += len;
 	r = c->ops->on_data(c->user, data, len, (int)status, &c->err);
-	if (r < 0) {
+	if (r < 0 && !c->is_over) {
 		if (!c->err.code)
 			err_set(&c->err, -r, "the answer was not taken");
 		c->is_stopped = true;
-		return 0;
 	}
-	return len;
-}
-
-static bool header_is(const char *line, size_t len, const char *name)
-{
-	size_t n = strlen(name);
-
-	return len > n && !strncasecmp(line, name, n) && line[n] == ':';
-}
-
-static void header_value(
-	const char *line, size_t len, size_t name, char *ret, size_t size)
-{
-	const char *p = line + name + 1, *end = line + len;
-	size_t n;
-
-	while (p < end && (*p == ' ' || *p == '\t'))
-		p++;
-	while (end > p && strchr(" \t\r\n", end[-1]))
-		end--;
-	n = (size_t)(end - p) < size - 1 ? (size_t)(end - p) : size - 1;
-	memcpy(ret, p, n);
-	ret[n] = '\0';
+	return r < 0 || c->is_over ? 0 : len;
 }
 
 static size_t on_header(char *line, size_t size, size_t n, void *user)
 {
-	struct http_call *c = user;
-	size_t len = size * n;
-	char value[128];
-	uint64_t seconds;
-
-	if (len > 5 && !strncasecmp(line, "HTTP/", 5)) {
-		c->answer.retry_after_ms = -1;
-		c->answer.is_json = false;
-	} else if (header_is(line, len, "Content-Type")) {
-		header_value(line, len, 12, value, sizeof(value));
-		c->answer.is_json = !strncasecmp(value, "application/json", 16);
-	} else if (header_is(line, len, "Location") && len < HTTP_LOCATION_MAX) {
-		char where[HTTP_LOCATION_MAX];
-
-		header_value(line, len, 8, where, sizeof(where));
-		free(c->answer.location);
-		c->answer.location = strdup(where);
-	} else if (header_is(line, len, "Date")) {
-		header_value(line, len, 4, value, sizeof(value));
-		time_t t = curl_getdate(value, NULL);
-		c->answer.server_time_ms = t > 0 ? (int64_t)t * 1000 : 0;
-	} else if (header_is(line, len, "Retry-After")) {
-		header_value(line, len, 11, value, sizeof(value));
-		time_t t = curl_getdate(value, NULL);
-		if (str_parse_u64(value, 86400, &seconds) == 0)
-			c->answer.retry_after_ms = (int64_t)seconds * 1000;
-		else if (t > 0)
-			c->answer.retry_after_ms = (int64_t)t * 1000 - clk_real_ms();
-	}
-	return len;
+	http_reply_header(user, line, size * n);
+	return size * n;
 }
 
-/* ---- outcome ---- */
-
-static int errno_of(CURLcode code)
-{
-	switch (code) {
-	case CURLE_OPERATION_TIMEDOUT:
-		return ETIMEDOUT;
-	case CURLE_OUT_OF_MEMORY:
-		return ENOMEM;
-	case CURLE_WEIRD_SERVER_REPLY:
-	case CURLE_BAD_CONTENT_ENCODING:
-	case CURLE_HTTP2:
-	case CURLE_TOO_MANY_REDIRECTS:
-		return EPROTO;
-	default:
-		return ENETUNREACH;
-	}
-}
-
-static const char *host_of(const char *url, char *ret, size_t size)
-{
-	const char *p = strstr(url, "://");
-	size_t n;
-
-	p = p ? p + 3 : url;
-	n = strcspn(p, "/?");
-	snprintf(ret, size, "%.*s", (int)n, p);
-	return ret;
-}
-
-static void finish_call(struct http_call *c, CURLcode code)
-{
-	char host[128], *url = NULL;
-	long status = 0;
-
-	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(c->easy, CURLINFO_EFFECTIVE_URL, &url);
-	c->answer.status = (int)status;
-	c->answer.was_stopped = c->is_stopped;
-	if (code == CURLE_OK)
-		c->answer.fate = HTTP_ANSWERED;
-	else if (status)
-		c->answer.fate = HTTP_CUT;
-	else
-		c->answer.fate = c->is_sent || !c->body_len ? HTTP_SENT : HTTP_NOT_SENT;
-	if (code != CURLE_OK && !c->err.code)
-		err_set(&c->err, errno_of(code), "%s: %s",
-			host_of(url ? url : "", host, sizeof(host)),
-			code == CURLE_SEND_FAIL_REWIND
-				? "the connection closed after the request was sent"
-				: curl_easy_strerror(code));
-}
+/* ---- calls ---- */
 
 static void call_free(struct http_call *c)
 {
-	curl_multi_remove_handle(c->http->multi, c->easy);
+	if (c->is_added)
+		curl_multi_remove_handle(c->http->multi, c->easy);
 	curl_easy_cleanup(c->easy);
 	curl_slist_free_all(c->headers);
 	free(c->answer.location);
-	c->http->calls--;
+	if (c->next)
+		c->next->pprev = c->pprev;
+	*c->pprev = c->next;
 	free(c);
+}
+
+static void end_call(struct http_call *c, CURLcode code)
+{
+	if (!c->is_over) {
+		c->is_over = true;
+		http_reply_end(c, code);
+		c->ops->on_done(c->user, &c->answer, c->err.code ? &c->err : NULL);
+	}
+	call_free(c);
+}
+
+/* What waited until curl could be touched again. Delivers, and so may end calls; any
+ * other call may be gone after each. */
+static bool settle_one(struct http_call *c)
+{
+	struct http *h = c->http;
+	CURLcode code = CURLE_OK;
+
+	if (c->is_over) {
+		call_free(c);
+		return true;
+	}
+	if (!c->is_added) {
+		if (curl_multi_add_handle(h->multi, c->easy) == CURLM_OK)
+			c->is_added = true;
+		else
+			end_call(c, CURLE_OUT_OF_MEMORY);
+		return true;
+	}
+	if (!c->wants_resume)
+		return false;
+	c->wants_resume = false;
+	h->depth++;
+	code = curl_easy_pause(c->easy, CURLPAUSE_CONT);
+	h->depth--;
+	if (code != CURLE_OK) /* curl goes on as if nothing had happened */
+		end_call(c, code);
+	return true;
+}
+
+static void settle(struct http *h)
+{
+	struct http_call *c = h->call;
+
+	while (c)
+		c = settle_one(c) ? h->call : c->next;
 }
 
 /* Every finished call, not one per wake-up: nothing would wake us for the next. */
@@ -216,19 +145,38 @@ static void reap(struct http *h)
 		if (msg->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&c);
-		finish_call(c, code);
-		c->ops->on_done(c->user, &c->answer, c->err.code ? &c->err : NULL);
-		call_free(c);
+		end_call(c, code);
 	}
+}
+
+/* The one way into curl. */
+static void act(struct http *h, curl_socket_t fd, int flags)
+{
+	int running;
+
+	h->depth++;
+	curl_multi_socket_action(h->multi, fd, flags, &running);
+	h->depth--;
+	reap(h);
 }
 
 static void on_timer(struct timer *t)
 {
-	struct http *h = container_of(t, struct http, timer);
-	int running;
+	act(container_of(t, struct http, timer), CURL_SOCKET_TIMEOUT, 0);
+}
 
-	curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+static void on_settle(struct timer *t)
+{
+	struct http *h = container_of(t, struct http, settle);
+
+	settle(h);
 	reap(h);
+}
+
+static void settle_soon(struct http *h)
+{
+	if (!h->settle.is_armed)
+		loop_timer_set(h->loop, &h->settle, clk_mono_ms(), on_settle);
 }
 
 static int set_timer(CURLM *multi, long ms, void *user)
@@ -252,7 +200,7 @@ static void on_ready(void *user, uint32_t events)
 {
 	struct socket *s = user;
 	struct http *h = s->http; /* the call below may end the socket */
-	int flags = 0, running;
+	int flags = 0;
 
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
 		flags |= CURL_CSELECT_IN;
@@ -260,8 +208,7 @@ static void on_ready(void *user, uint32_t events)
 		flags |= CURL_CSELECT_OUT;
 	if (events & EPOLLERR)
 		flags |= CURL_CSELECT_ERR;
-	curl_multi_socket_action(h->multi, s->fd, flags, &running);
-	reap(h);
+	act(h, s->fd, flags);
 }
 
 static int set_socket(
@@ -301,17 +248,20 @@ static int set_socket(
 
 int http_new(struct loop *loop, int connect_ms, struct http **ret, struct err *err)
 {
-	struct http *h = new0(struct http);
+	struct http *h;
 
-	if (!h)
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return err_oom(err);
-	h->loop = loop;
-	h->connect_ms = connect_ms;
-	h->multi = curl_multi_init();
-	if (!h->multi) {
+	h = new0(struct http);
+	if (h)
+		h->multi = curl_multi_init();
+	if (!h || !h->multi) {
 		free(h);
+		curl_global_cleanup();
 		return err_oom(err);
 	}
+	h->loop = loop;
+	h->connect_ms = connect_ms;
 	curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, set_socket);
 	curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
 	curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, set_timer);
@@ -325,9 +275,13 @@ void http_free(struct http *h)
 {
 	if (!h)
 		return;
+	while (h->call)
+		call_free(h->call);
 	curl_multi_cleanup(h->multi);
 	loop_timer_clear(h->loop, &h->timer);
+	loop_timer_clear(h->loop, &h->settle);
 	free(h);
+	curl_global_cleanup();
 }
 
 static void set_common(struct http_call *c, const struct http_request *req)
@@ -351,6 +305,9 @@ static void set_common(struct http_call *c, const struct http_request *req)
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, 131072L);
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
+	curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	if (req->no_proxy)
 		curl_easy_setopt(e, CURLOPT_PROXY, "");
 }
@@ -359,6 +316,9 @@ static void set_body(struct http_call *c, const struct http_request *req)
 {
 	CURL *e = c->easy;
 
+	/* Without a body there is nothing that cannot be rewound. */
+	if (req->is_once && !req->body_len)
+		curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
 	if (strcmp(req->method, "POST")) {
 		if (strcmp(req->method, "GET"))
 			curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, req->method);
@@ -386,22 +346,37 @@ static int add_headers(struct http_call *c, const struct http_request *req)
 	return c->headers ? 0 : -ENOMEM;
 }
 
-struct http_call *http_start(struct http *h, const struct http_request *req,
-	const struct http_ops *ops, void *user, struct err *err)
+/* A line break in a header would begin another one. */
+static int check_request(const struct http_request *req, struct err *err)
 {
-	struct http_call *c;
-
-	if (strlen(req->url) > HTTP_URL_MAX) {
-		err_set(err, EINVAL, "the address is longer than %d bytes",
+	if (strlen(req->url) > HTTP_URL_MAX)
+		return err_set(err, EINVAL, "the address is longer than %d bytes",
 			HTTP_URL_MAX);
-		return NULL;
+	for (const char *p = req->url; *p; p++) {
+		if ((unsigned char)*p <= 0x20 || *p == 0x7f)
+			return err_set(err, EINVAL,
+				"the address has a blank or control character");
 	}
-	c = new0(struct http_call);
-	if (!c) {
-		err_oom(err);
-		return NULL;
+	for (uint32_t i = 0; i < req->n_headers; i++) {
+		for (const char *p = req->header[i]; *p; p++) {
+			if ((unsigned char)*p < 0x20 || *p == 0x7f)
+				return err_set(err, EINVAL,
+					"a header has a control character");
+		}
 	}
+	return 0;
+}
+
+static struct http_call *call_new(struct http *h, const struct http_request *req,
+	const struct http_ops *ops, void *user)
+{
+	struct http_call *c = new0(struct http_call);
+
+	if (!c)
+		return NULL;
 	*c = (struct http_call){.http = h,
+		.next = h->call,
+		.pprev = &h->call,
 		.ops = ops,
 		.user = user,
 		.body = req->body,
@@ -409,34 +384,92 @@ struct http_call *http_start(struct http *h, const struct http_request *req,
 		.is_once = req->is_once,
 		.max = req->answer_max,
 		.answer = {.retry_after_ms = -1}};
-	h->calls++;
+	if (h->call)
+		h->call->pprev = &c->next;
+	h->call = c;
 	c->easy = curl_easy_init();
 	if (!c->easy || add_headers(c, req) < 0) {
 		call_free(c);
-		err_oom(err);
 		return NULL;
 	}
 	set_common(c, req);
 	set_body(c, req);
+	return c;
+}
+
+struct http_call *http_start(struct http *h, const struct http_request *req,
+	const struct http_ops *ops, void *user, struct err *err)
+{
+	struct http_call *c;
+
+	if (check_request(req, err) < 0)
+		return NULL;
+	c = call_new(h, req, ops, user);
+	if (!c) {
+		err_oom(err);
+		return NULL;
+	}
+	if (h->depth) {
+		settle_soon(h);
+		return c;
+	}
 	if (curl_multi_add_handle(h->multi, c->easy) != CURLM_OK) {
 		call_free(c);
 		err_oom(err);
 		return NULL;
 	}
+	c->is_added = true;
 	return c;
 }
 
 void http_cancel(struct http_call *c)
 {
-	call_free(c);
+	if (c->is_over) /* inside its on_done, or a second time */
+		return;
+	c->is_over = true;
+	/* Not here: curl, or a callback of this call, may be on the stack. */
+	settle_soon(c->http);
 }
 
 void http_pause(struct http_call *c, bool on)
 {
-	curl_easy_pause(c->easy, on ? CURLPAUSE_RECV : CURLPAUSE_CONT);
+	c->is_paused = on;
+	c->wants_resume = !on;
+	if (!on)
+		settle_soon(c->http);
 }
 
 bool http_was_sent(const struct http_call *c)
 {
 	return c->is_sent;
+}
+
+/* ---- addresses ---- */
+
+static bool is_loopback(const char *host, size_t n)
+{
+	static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strlen(names[i]) == n && !strncasecmp(host, names[i], n))
+			return true;
+	}
+	return false;
+}
+
+bool http_is_secure_url(const char *url)
+{
+	const char *host;
+	size_t n, port;
+
+	if (str_starts(url, "https://"))
+		return url[8] && !strchr("/:?#@", url[8]);
+	if (!str_starts(url, "http://"))
+		return false;
+	host = url + 7;
+	n = strcspn(host, "/?#");
+	if (memchr(host, '@', n))
+		return false;
+	port = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#");
+	return port <= n && (port == n || host[port] == ':') && is_loopback(host, port);
 }

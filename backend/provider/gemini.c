@@ -4,11 +4,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "backend/net/filter.h"
 #include "backend/policy/limits.h"
 #include "backend/provider/google.h"
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
+
+#define TOKENS_MAX (INT64_C(1) << 32)
 
 /* ---- request ---- */
 
@@ -32,41 +33,46 @@ static int add_parts(const struct wire_job *j, struct buf *b)
 	return r < 0 ? r : buf_addc(b, ']');
 }
 
-static void add_image_config(const struct wire_job *j, cJSON *config)
+static const char *value(const struct wire_job *j, enum option_id id)
 {
-	const char *aspect = limits_wire(j->row, j->req, OPT_ASPECT);
-	const char *size = limits_wire(j->row, j->req, OPT_SIZE);
-	const char *person = limits_wire(j->row, j->req, OPT_PERSON);
-	cJSON *modes = cJSON_AddArrayToObject(config, "responseModalities");
-	cJSON *image = cJSON_AddObjectToObject(config, "imageConfig");
+	return wire_sends(j, id) ? limits_wire(j->row, j->req, id) : NULL;
+}
 
-	cJSON_AddItemToArray(modes, cJSON_CreateString("IMAGE"));
-	if (aspect)
-		cJSON_AddStringToObject(image, "aspectRatio", aspect);
-	if (size && j->row->option[OPT_SIZE].is_taken)
-		cJSON_AddStringToObject(image, "imageSize", size);
+static void add_image_config(bool *ok, const struct wire_job *j, cJSON *config)
+{
+	cJSON *modes = wire_list(ok, config, "responseModalities");
+	cJSON *image = wire_obj(ok, config, "imageConfig");
+
+	*ok &= cJSON_AddItemToArray(modes, cJSON_CreateString("IMAGE"));
+	wire_str(ok, image, "aspectRatio", value(j, OPT_ASPECT));
+	wire_str(ok, image, "imageSize", value(j, OPT_SIZE));
 	if (j->is_developer_api) /* it rejects the rest */
 		return;
-	cJSON_AddStringToObject(cJSON_AddObjectToObject(image, "imageOutputOptions"),
-		"mimeType", media_mime(j->req->type));
-	if (person)
-		cJSON_AddStringToObject(image, "personGeneration", person);
+	wire_str(ok, wire_obj(ok, image, "imageOutputOptions"), "mimeType",
+		media_mime(j->req->type));
+	wire_str(ok, image, "personGeneration", value(j, OPT_PERSON));
 }
 
 static cJSON *generation_config(const struct wire_job *j)
 {
 	cJSON *c = cJSON_CreateObject();
+	bool ok = c;
+	uint64_t seed;
 	double v;
 
-	cJSON_AddNumberToObject(c, "candidateCount", 1);
+	wire_int(&ok, c, "candidateCount", 1);
 	if (limits_number(j->row, j->req, OPT_TEMPERATURE, &v))
-		cJSON_AddNumberToObject(c, "temperature", v);
+		wire_num(&ok, c, "temperature", v);
 	if (limits_number(j->row, j->req, OPT_MAX_TOKENS, &v))
-		cJSON_AddNumberToObject(c, "maxOutputTokens", v);
-	if (j->has_seed)
-		json_add_int(c, "seed", (int64_t)j->seed);
+		wire_num(&ok, c, "maxOutputTokens", v);
+	if (wire_seed(j, &seed))
+		wire_int(&ok, c, "seed", (int64_t)seed);
 	if (j->row->kind == MODEL_PICTURE)
-		add_image_config(j, c);
+		add_image_config(&ok, j, c);
+	if (!ok) {
+		cJSON_Delete(c);
+		return NULL;
+	}
 	return c;
 }
 
@@ -76,24 +82,29 @@ static cJSON *safety_settings(const char *threshold)
 		"HARM_CATEGORY_HATE_SPEECH", "HARM_CATEGORY_SEXUALLY_EXPLICIT",
 		"HARM_CATEGORY_DANGEROUS_CONTENT"};
 	cJSON *list = cJSON_CreateArray();
+	bool ok = list;
 
 	for (size_t i = 0; i < ARRAY_SIZE(categories); i++) {
-		cJSON *o = cJSON_CreateObject();
+		cJSON *o = wire_obj(&ok, list, NULL);
 
-		cJSON_AddStringToObject(o, "category", categories[i]);
-		cJSON_AddStringToObject(o, "threshold", threshold);
-		cJSON_AddItemToArray(list, o);
+		wire_str(&ok, o, "category", categories[i]);
+		wire_str(&ok, o, "threshold", threshold);
+	}
+	if (!ok) {
+		cJSON_Delete(list);
+		return NULL;
 	}
 	return list;
 }
 
 int gemini_body(const struct wire_job *job, struct buf *ret)
 {
-	const char *safety = limits_wire(job->row, job->req, OPT_SAFETY);
+	const char *safety = value(job, OPT_SAFETY);
 	scoped_json cJSON *config = generation_config(job);
 	scoped_json cJSON *settings = safety ? safety_settings(safety) : NULL;
-	int r = config ? buf_adds(ret, "{\"contents\":[{\"role\":\"user\",\"parts\":")
-		       : -ENOMEM;
+	bool ok = config && (settings || !safety);
+	int r = ok ? buf_adds(ret, "{\"contents\":[{\"role\":\"user\",\"parts\":")
+		   : -ENOMEM;
 
 	if (r == 0)
 		r = add_parts(job, ret);
@@ -115,23 +126,36 @@ static const cJSON *member(const cJSON *o, const char *name)
 	return cJSON_GetObjectItemCaseSensitive(o, name);
 }
 
-/* Thoughts are billed as output. Counts of zero are omitted. */
-static void read_usage(const cJSON *json, struct verdict *v)
+static bool take_count(const cJSON *usage, const char *name, int64_t *sum)
 {
-	const cJSON *u = member(json, "usageMetadata");
+	int64_t n = json_int(usage, name, 0);
 
-	v->usage.tokens_in = json_int(u, "promptTokenCount", 0);
-	v->usage.tokens_out = json_int(u, "candidatesTokenCount", 0) +
-			      json_int(u, "thoughtsTokenCount", 0);
-	if (v->usage.tokens_in < 0 || v->usage.tokens_in > INT64_C(1) << 32)
-		v->usage.tokens_in = 0;
-	if (v->usage.tokens_out < 0 || v->usage.tokens_out > INT64_C(1) << 32)
-		v->usage.tokens_out = 0;
-	google_words(json_str(json, "modelVersion", ""), v->model_version,
-		sizeof(v->model_version));
+	if (n < 0 || n > TOKENS_MAX)
+		return false;
+	*sum += n;
+	return true;
 }
 
-/* Appends what the model said in words, thoughts apart. */
+/* Thoughts are billed as output. Counts of zero are omitted; without any the price of a
+ * text is not known. */
+static bool read_usage(const cJSON *json, struct verdict *v)
+{
+	const cJSON *u = member(json, "usageMetadata");
+	bool ok = cJSON_IsObject(u) &&
+		  take_count(u, "promptTokenCount", &v->usage.tokens_in) &&
+		  take_count(u, "toolUsePromptTokenCount", &v->usage.tokens_in) &&
+		  take_count(u, "candidatesTokenCount", &v->usage.tokens_out) &&
+		  take_count(u, "thoughtsTokenCount", &v->usage.tokens_out);
+
+	google_words(json_str(json, "modelVersion", ""), v->model_version,
+		sizeof(v->model_version));
+	if (!ok)
+		v->usage = (struct usage){0};
+	return ok;
+}
+
+/* Appends what the model said in words, and takes the first picture that is one;
+ * thoughts, and the drafts in them, apart. */
 static int read_parts(
 	const struct wire_answer *a, const cJSON *parts, struct verdict *v)
 {
@@ -139,19 +163,18 @@ static int read_parts(
 
 	cJSON_ArrayForEach(p, parts)
 	{
-		const char *data = json_str(member(p, "inlineData"), "data", "");
+		int32_t media = wire_media_of(a, member(p, "inlineData"), "data");
 		const char *text = json_str(p, "text", NULL);
-		uint32_t index;
 
 		if (json_bool(p, "thought", false))
 			continue;
 		if (text && buf_adds(&v->text, text) < 0)
 			return -ENOMEM;
-		if (!v->n_results && filter_media_index(data, &index) == 0 &&
-			index < a->n_media) {
-			v->result[0] = (struct wire_result){.media = (int32_t)index};
-			v->n_results = 1;
-		}
+		if (media < 0 || (v->n_results && v->result[0].is_usable))
+			continue;
+		v->result[0] = (struct wire_result){
+			.media = media, .is_usable = wire_is_picture(a, media)};
+		v->n_results = 1;
 	}
 	return 0;
 }
@@ -168,7 +191,8 @@ static bool is_blocked(const cJSON *json, struct verdict *v)
 		json_str(feedback, "blockReasonMessage", ""), words, sizeof(words));
 	google_words(reason, code, sizeof(code));
 	verdict_set(v, VERDICT_REFUSED, EPERM,
-		"the provider refused the prompt (%s) %s", code, words);
+		"the provider refused the prompt (%s)%s%s", code, *words ? ": " : "",
+		words);
 	return true;
 }
 
@@ -181,19 +205,27 @@ static bool is_safety(const char *finish)
 	return str_in(finish, names, ARRAY_SIZE(names));
 }
 
+static void refused(const cJSON *candidate, const char *what, struct verdict *v)
+{
+	const char *message = json_str(candidate, "finishMessage", "");
+
+	if (!*message)
+		message = v->finish_reason;
+	google_withheld(what, message, v);
+}
+
 /* Common to both kinds; false: the verdict is given. */
-static bool read_common(const struct wire_answer *a, struct verdict *v)
+static bool read_common(
+	const struct wire_answer *a, const char *what, struct verdict *v)
 {
 	const cJSON *candidate;
 
-	if (a->status != 200 || !cJSON_IsObject(a->json)) {
-		google_error(a, v);
+	if (google_failed(a, v))
 		return false;
-	}
-	read_usage(a->json, v);
+	v->charge = read_usage(a->json, v) ? CHARGE_USAGE : CHARGE_RESERVED;
+	candidate = cJSON_GetArrayItem(member(a->json, "candidates"), 0);
 	if (is_blocked(a->json, v))
 		return false;
-	candidate = cJSON_GetArrayItem(member(a->json, "candidates"), 0);
 	google_words(json_str(candidate, "finishReason", ""), v->finish_reason,
 		sizeof(v->finish_reason));
 	if (read_parts(a, member(member(candidate, "content"), "parts"), v) < 0) {
@@ -201,53 +233,66 @@ static bool read_common(const struct wire_answer *a, struct verdict *v)
 		return false;
 	}
 	if (is_safety(v->finish_reason)) {
-		verdict_set(v, VERDICT_REFUSED, EPERM,
-			"the provider's safety filter withheld the answer (%s)",
-			v->finish_reason);
+		refused(candidate, what, v);
 		return false;
 	}
 	return true;
 }
 
+static void no_picture(struct verdict *v)
+{
+	char words[140];
+
+	google_words(v->text.data, words, sizeof(words));
+	if (*words) {
+		verdict_set(v, VERDICT_REFUSED, EPERM,
+			"the model answered in words instead of a picture: %s", words);
+		return;
+	}
+	verdict_set(v, VERDICT_UNUSABLE, EPROTO,
+		"the provider's answer holds no picture (%s)",
+		*v->finish_reason ? v->finish_reason : "no reason given");
+	v->charge = CHARGE_REFUSAL;
+}
+
+/* A picture is paid as a picture: its tokens are in that price. */
 void gemini_read_picture(
 	const struct wire_job *job, const struct wire_answer *a, struct verdict *v)
 {
-	const struct wire_media *m;
-	char words[140];
+	bool go_on = read_common(a, "picture", v);
 
-	if (!read_common(a, v))
+	v->usage = (struct usage){.images = go_on && v->n_results};
+	if (!go_on)
 		return;
 	if (!v->n_results) {
-		google_words(v->text.data, words, sizeof(words));
-		if (*words)
-			verdict_set(v, VERDICT_REFUSED, EPERM,
-				"the model answered in words instead of a picture: %s",
-				words);
-		else
-			verdict_set(v, VERDICT_UNUSABLE, EPROTO,
-				"the provider's answer holds no picture (%s)",
-				*v->finish_reason ? v->finish_reason
-						  : "no reason given");
-		return;
-	}
-	v->usage.images = 1;
-	m = &a->media[v->result[0].media];
-	if (m->is_valid && (m->type == MEDIA_PNG || m->type == MEDIA_JPEG))
-		v->kind = VERDICT_DONE;
-	else
+		no_picture(v);
+	} else if (v->result[0].is_usable) {
+		verdict_ok(v, VERDICT_DONE);
+		for (uint32_t n = v->n_results; n < job->n_takes; n++)
+			wire_withheld_add(
+				v, job->n_takes, "the model makes one picture a call");
+	} else {
 		verdict_set(v, VERDICT_UNUSABLE, EPROTO,
 			"the provider sent a picture that is neither PNG nor JPEG");
+		v->charge = CHARGE_USAGE;
+	}
 }
 
 void gemini_read_text(
 	const struct wire_job *job, const struct wire_answer *a, struct verdict *v)
 {
-	if (!read_common(a, v))
+	enum verdict_charge charge;
+
+	if (!read_common(a, "answer", v))
 		return;
+	charge = v->charge;
 	if (v->text.len)
-		v->kind = VERDICT_DONE;
+		verdict_ok(v, VERDICT_DONE);
 	else
 		verdict_set(v, VERDICT_UNUSABLE, EPROTO,
-			"the provider's answer holds no text (%s)",
-			*v->finish_reason ? v->finish_reason : "no reason given");
+			"the provider's answer holds no text (%s)%s",
+			*v->finish_reason ? v->finish_reason : "no reason given",
+			!strcmp(v->finish_reason, "MAX_TOKENS") ? "; raise max_tokens="
+								: "");
+	v->charge = charge;
 }

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cache/base/mem.h"
@@ -25,16 +24,33 @@ static bool is_plain(const char *s, const char *more)
 	return true;
 }
 
-static int add_host(const struct google_place *p, const char *location, struct buf *ret)
+/* A base address without the slashes at its end. */
+static int add_base(const char *base, struct buf *ret, struct err *err)
 {
+	size_t n = strlen(base);
+
+	if (!str_starts(base, "https://") && !str_starts(base, "http://"))
+		return err_set(err, EINVAL,
+			"the endpoint must begin with https:// or http://");
+	while (base[n - 1] == '/')
+		n--;
+	return buf_add(ret, base, n) < 0 ? err_oom(err) : 0;
+}
+
+static int add_host(const struct google_place *p, const char *location, struct buf *ret,
+	struct err *err)
+{
+	int r;
+
 	if (p->endpoint)
-		return buf_adds(ret, p->endpoint);
+		return add_base(p->endpoint, ret, err);
 	if (!strcmp(location, "global"))
-		return buf_adds(ret, "https://aiplatform.googleapis.com");
-	if (!strcmp(location, "us") || !strcmp(location, "eu"))
-		return buf_addf(
-			ret, "https://aiplatform.%s.rep.googleapis.com", location);
-	return buf_addf(ret, "https://%s-aiplatform.googleapis.com", location);
+		r = buf_adds(ret, "https://aiplatform.googleapis.com");
+	else if (!strcmp(location, "us") || !strcmp(location, "eu"))
+		r = buf_addf(ret, "https://aiplatform.%s.rep.googleapis.com", location);
+	else
+		r = buf_addf(ret, "https://%s-aiplatform.googleapis.com", location);
+	return r < 0 ? err_oom(err) : 0;
 }
 
 int google_vertex_url(const struct google_place *p, const char *model,
@@ -48,24 +64,52 @@ int google_vertex_url(const struct google_place *p, const char *model,
 			"GOOGLE_CLOUD_PROJECT");
 	if (!is_plain(p->location, "-") || !is_plain(model, "-_.@"))
 		return err_set(err, EINVAL, "malformed location or model id");
-	r = add_host(p, p->location, ret);
-	if (r == 0)
-		r = buf_addf(ret,
-			"/%s/projects/%s/locations/%s/publishers/google/models/%s:%s",
-			p->version, p->project, p->location, model, method);
+	r = add_host(p, p->location, ret, err);
+	if (r < 0)
+		return r;
+	r = buf_addf(ret, "/%s/projects/%s/locations/%s/publishers/google/models/%s:%s",
+		p->version ? p->version : "v1", p->project, p->location, model, method);
 	return r < 0 ? err_oom(err) : 0;
 }
+
+#define DEVELOPER_HOST "https://generativelanguage.googleapis.com"
+#define STORAGE_HOST "https://storage.googleapis.com"
 
 int google_developer_url(const char *endpoint, const char *model, const char *method,
 	struct buf *ret, struct err *err)
 {
+	int r;
+
 	if (!is_plain(model, "-_.@"))
 		return err_set(err, EINVAL, "malformed model id");
-	if (buf_addf(ret, "%s/v1beta/models/%s:%s",
-		    endpoint ? endpoint : "https://generativelanguage.googleapis.com",
-		    model, method) < 0)
-		return err_oom(err);
-	return 0;
+	r = add_base(endpoint ? endpoint : DEVELOPER_HOST, ret, err);
+	if (r < 0)
+		return r;
+	r = buf_addf(ret, "/v1beta/models/%s:%s", model, method);
+	return r < 0 ? err_oom(err) : 0;
+}
+
+bool google_is_operation(const char *name)
+{
+	const char *id = strstr(name, "/operations/");
+
+	return (str_starts(name, "projects/") || str_starts(name, "models/")) && id &&
+	       id[12] && strlen(name) < WIRE_OPERATION_MAX &&
+	       is_plain(name, "-_:./@") && !strstr(name, "//");
+}
+
+int google_developer_operation_url(
+	const char *endpoint, const char *operation, struct buf *ret, struct err *err)
+{
+	int r;
+
+	if (!google_is_operation(operation) || !str_starts(operation, "models/"))
+		return err_set(err, EINVAL, "malformed name of an operation");
+	r = add_base(endpoint ? endpoint : DEVELOPER_HOST, ret, err);
+	if (r < 0)
+		return r;
+	r = buf_addf(ret, "/v1beta/%s", operation);
+	return r < 0 ? err_oom(err) : 0;
 }
 
 int google_operation_url(const struct google_place *p, const char *operation,
@@ -74,27 +118,96 @@ int google_operation_url(const struct google_place *p, const char *operation,
 	const char *at = strstr(operation, "/locations/"),
 		   *end = strstr(operation, "/operations/");
 	char location[64];
+	size_t n;
 	int r;
 
-	if (!at || !end || end < at || !is_plain(operation, "-_:./@"))
+	if (!google_is_operation(operation) || !at || at > end)
 		return err_set(err, EINVAL, "malformed name of an operation");
-	snprintf(location, sizeof(location), "%.*s", (int)strcspn(at + 11, "/"),
-		at + 11);
-	r = add_host(p, location, ret);
+	at += strlen("/locations/");
+	n = strcspn(at, "/");
+	snprintf(location, sizeof(location), "%.*s", (int)n, at);
+	if (n >= sizeof(location) || !is_plain(location, "-"))
+		return err_set(err, EINVAL, "malformed name of an operation");
+	r = add_host(p, location, ret, err);
+	if (r < 0)
+		return r;
+	r = buf_addf(ret, "/%s/%.*s:fetchPredictOperation",
+		p->version ? p->version : "v1", (int)(end - operation), operation);
+	return r < 0 ? err_oom(err) : 0;
+}
+
+/* An object's name is one segment, its slashes too. */
+static int add_segment(const char *s, struct buf *ret)
+{
+	int r = 0;
+
+	for (; *s && r == 0; s++) {
+		unsigned char c = (unsigned char)*s;
+		bool plain = (c < 0x80 && isalnum(c)) || strchr("-._~", c);
+
+		r = plain ? buf_addc(ret, (char)c) : buf_addf(ret, "%%%02X", c);
+	}
+	return r;
+}
+
+int google_storage_url(
+	const char *endpoint, const char *uri, struct buf *ret, struct err *err)
+{
+	const char *bucket = uri + 5, *object = NULL;
+	char name[128];
+	int r;
+
+	if (str_starts(uri, "gs://"))
+		object = strchr(bucket, '/');
+	if (!object || !object[1] || (size_t)(object - bucket) >= sizeof(name))
+		return err_set(err, EINVAL, "not an object of Cloud Storage");
+	snprintf(name, sizeof(name), "%.*s", (int)(object - bucket), bucket);
+	if (!is_plain(name, "-_."))
+		return err_set(err, EINVAL, "malformed name of a bucket");
+	r = add_base(endpoint ? endpoint : STORAGE_HOST, ret, err);
+	if (r < 0)
+		return r;
+	r = buf_addf(ret, "/storage/v1/b/%s/o/", name);
 	if (r == 0)
-		r = buf_addf(ret, "/%s/%.*s:fetchPredictOperation", p->version,
-			(int)(end - operation), operation);
+		r = add_segment(object + 1, ret);
+	if (r == 0)
+		r = buf_adds(ret, "?alt=media");
 	return r < 0 ? err_oom(err) : 0;
 }
 
 /* ---- words ---- */
 
+/* The length of the UTF-8 sequence that begins here; 0: none does. */
+static size_t sequence(const char *s)
+{
+	size_t n, max = strnlen(s, 4), count;
+
+	for (n = 1; n <= max; n++) {
+		if (str_utf8_count(s, n, &count) == 0)
+			return n;
+	}
+	return 0;
+}
+
 void google_words(const char *from, char *to, size_t size)
 {
-	struct err e;
+	size_t used = 0;
 
-	err_set(&e, 1, "%s", from ? from : "");
-	snprintf(to, size, "%.*s", (int)size - 1, e.why);
+	for (; from && *from;) {
+		size_t n = sequence(from);
+
+		if (used + (n ? n : 1) >= size)
+			break;
+		if (n > 1)
+			memcpy(to + used, from, n);
+		else
+			to[used] = n == 0                          ? '?'
+				   : iscntrl((unsigned char)*from) ? ' '
+								   : *from;
+		used += n ? n : 1;
+		from += n ? n : 1;
+	}
+	to[used] = '\0';
 }
 
 static const struct {
@@ -151,10 +264,17 @@ static const cJSON *detail(const cJSON *error, const char *type)
 /* "37s", "0.847s" */
 static int64_t duration_ms(const char *text)
 {
-	char *end;
-	double s = strtod(text, &end);
+	size_t n = strlen(text);
+	char number[32];
+	double s;
 
-	return strcmp(end, "s") || !(s >= 0 && s < 1e6) ? -1 : (int64_t)ceil(s * 1000);
+	if (n < 2 || n >= sizeof(number) || text[n - 1] != 's')
+		return -1;
+	memcpy(number, text, n - 1);
+	number[n - 1] = '\0';
+	if (str_parse_decimal(number, &s) < 0 || s >= 1e6)
+		return -1;
+	return (int64_t)ceil(s * 1000);
 }
 
 static int64_t retry_delay(const struct wire_answer *a, const cJSON *error)
@@ -166,26 +286,40 @@ static int64_t retry_delay(const struct wire_answer *a, const cJSON *error)
 }
 
 /* A limit per day, or a limit of 0, does not pass while we wait. */
-static bool quota_is_final(const cJSON *error)
+enum quota_kind { QUOTA_PASSES, QUOTA_DAY, QUOTA_NONE };
+
+static enum quota_kind quota_of(const cJSON *error)
 {
 	const cJSON *list = cJSON_GetObjectItemCaseSensitive(
 			    detail(error, ".QuotaFailure"), "violations"),
+		    *meta = cJSON_GetObjectItemCaseSensitive(
+			    detail(error, ".ErrorInfo"), "metadata"),
 		    *q;
 
+	if (!strcmp(json_str(meta, "quota_limit_value", ""), "0"))
+		return QUOTA_NONE;
 	cJSON_ArrayForEach(q, list)
 	{
-		if (strstr(json_str(q, "quotaId", ""), "PerDay") ||
-			!strcmp(json_str(q, "quotaValue", ""), "0"))
-			return true;
+		if (!strcmp(json_str(q, "quotaValue", ""), "0"))
+			return QUOTA_NONE;
+		if (strstr(json_str(q, "quotaId", ""), "PerDay"))
+			return QUOTA_DAY;
 	}
-	return false;
+	return strstr(json_str(meta, "quota_limit", ""), "PerDay") ? QUOTA_DAY
+								   : QUOTA_PASSES;
 }
 
 static void quota(const struct wire_answer *a, const cJSON *error, struct verdict *v)
 {
+	enum quota_kind kind = quota_of(error);
+
 	v->retry_after_ms = retry_delay(a, error);
-	v->is_final = quota_is_final(error);
-	if (v->is_final)
+	v->is_final = kind != QUOTA_PASSES;
+	if (kind == QUOTA_NONE)
+		verdict_set(v, VERDICT_BUSY, EBUSY,
+			"the project has no quota for this model; ask the provider for "
+			"some or use another model");
+	else if (kind == QUOTA_DAY)
 		verdict_set(v, VERDICT_BUSY, EBUSY,
 			"the provider's quota for this model is used up for today");
 	else if (v->retry_after_ms > 0)
@@ -197,12 +331,13 @@ static void quota(const struct wire_answer *a, const cJSON *error, struct verdic
 			"the provider is overloaded or its quota is exhausted");
 }
 
+/* Words about what was asked or made; "safety_settings[0] is invalid" is none. */
 static bool is_content_refusal(const char *message)
 {
 	static const char *const marks[] = {
 		"Image generation failed with the following error", "usage guidelines",
-		"Responsible AI", "could not generate videos because", "safety",
-		"violate"};
+		"Responsible AI", "could not generate videos because", "safety filter",
+		"safety system", "sensitive words", "Prohibited Use", "content policy"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
 		if (strstr(message, marks[i]))
@@ -214,15 +349,24 @@ static bool is_content_refusal(const char *message)
 static void refusal(const char *message, struct verdict *v)
 {
 	const char *about = google_support_code(message);
-	char words[120];
+	char words[140];
 
 	google_words(message, words, sizeof(words));
-	if (*about)
-		verdict_set(v, VERDICT_REFUSED, EPERM,
-			"the provider refused the prompt (%s): %s", about, words);
-	else
-		verdict_set(v, VERDICT_REFUSED, EPERM,
-			"the provider refused the prompt: %s", words);
+	verdict_set(v, VERDICT_REFUSED, EPERM,
+		"the provider refused the prompt%s%s%s: %s", *about ? " (" : "", about,
+		*about ? ")" : "", words);
+}
+
+void google_withheld(const char *what, const char *reason, struct verdict *v)
+{
+	const char *about = google_support_code(reason);
+	char words[140];
+
+	google_words(reason, words, sizeof(words));
+	verdict_set(v, VERDICT_REFUSED, EPERM,
+		"the provider's safety filter withheld the %s%s%s%s%s%s", what,
+		*about ? " (" : "", about, *about ? ")" : "", *words ? ": " : "",
+		words);
 }
 
 static void denied(const cJSON *error, const char *words, struct verdict *v)
@@ -236,65 +380,91 @@ static void denied(const cJSON *error, const char *words, struct verdict *v)
 	else if (!strcmp(reason, "BILLING_DISABLED"))
 		verdict_set(v, VERDICT_REJECTED, EACCES,
 			"billing is not enabled in the project: %s", words);
+	else if (!strcmp(reason, "ACCESS_TOKEN_SCOPE_INSUFFICIENT"))
+		verdict_set(v, VERDICT_REJECTED, EACCES,
+			"the credentials lack the cloud-platform scope: %s", words);
 	else
 		verdict_set(v, VERDICT_REJECTED, EACCES,
-			"the provider denies access: %s", words);
+			"the provider denies access%s%s", *words ? ": " : "", words);
 }
 
-/* `[{"error":...}]` comes from streaming front ends. */
-static const cJSON *error_of(const cJSON *json)
+static void bad_request(const cJSON *error, const char *message, struct verdict *v)
 {
-	if (cJSON_IsArray(json))
-		json = cJSON_GetArrayItem(json, 0);
-	return cJSON_GetObjectItemCaseSensitive(json, "error");
-}
-
-void google_error(const struct wire_answer *a, struct verdict *v)
-{
-	const cJSON *error = error_of(a->json);
-	const char *message = json_str(error, "message", "");
-	bool is_rpc = cJSON_IsObject(error) && *json_str(error, "status", "");
+	const char *status = json_str(error, "status", "");
+	const char *reason = json_str(detail(error, ".ErrorInfo"), "reason", "");
 	char words[140];
 
 	google_words(message, words, sizeof(words));
-	v->retry_after_ms = a->retry_after_ms;
-	switch (a->status) {
-	case 400:
-		if (is_content_refusal(message))
-			refusal(message, v);
-		else if (strstr(message, "API key"))
-			verdict_set(v, VERDICT_REJECTED, EACCES,
-				"the provider refused the API key");
-		else
-			verdict_set(v, VERDICT_REJECTED, EINVAL,
-				"the provider rejected the request: %s", words);
-		return;
-	case 401:
-		verdict_set(v, VERDICT_AUTH, EACCES,
-			"the provider refused the credentials");
-		return;
-	case 403:
-		denied(error, words, v);
-		return;
-	case 404:
-		verdict_set(v, VERDICT_NO_MODEL, ENOENT,
-			"the provider has no such model: %s", words);
-		return;
-	case 429:
-		quota(a, error, v);
-		return;
-	case 503:
-		if (is_rpc) {
-			v->retry_after_ms = retry_delay(a, error);
-			verdict_set(
-				v, VERDICT_BUSY, EBUSY, "the provider is overloaded");
-			return;
-		}
-		break;
-	default:
-		break;
+	if (!detail(error, ".BadRequest") && is_content_refusal(message)) {
+		refusal(message, v);
+		v->charge = CHARGE_NOTHING; /* by its status it was never accepted */
+	} else if (!strcmp(reason, "API_KEY_INVALID") || strstr(message, "API key")) {
+		verdict_set(v, VERDICT_REJECTED, EACCES,
+			"the provider refused the API key");
+	} else if (!strcmp(status, "FAILED_PRECONDITION") ||
+		   !strcmp(reason, "RESOURCE_PROJECT_INVALID") ||
+		   !strcmp(reason, "CONSUMER_INVALID")) {
+		verdict_set(v, VERDICT_REJECTED, EACCES,
+			"the provider does not serve this project: %s", words);
+	} else {
+		verdict_set(v, VERDICT_REJECTED, EINVAL,
+			"the provider rejected the request%s%s", *words ? ": " : "",
+			words);
 	}
-	if (a->status == 200)
+}
+
+/* A 404 of a proxy or of a wrong path says nothing about models. */
+static void not_found(const cJSON *error, const char *words, struct verdict *v)
+{
+	if (!error)
+		verdict_set(v, VERDICT_REJECTED, ENOENT,
+			"the server does not know this address; is the endpoint "
+			"right?");
+	else if (strstr(words, "gs://"))
+		verdict_set(v, VERDICT_REJECTED, ENOENT,
+			"the provider did not find an input: %s", words);
+	else
+		verdict_set(v, VERDICT_NO_MODEL, ENOENT,
+			"the provider has no such model%s%s", *words ? ": " : "",
+			words);
+}
+
+/* `[{"error":...}]` comes from streaming front ends; some servers say it in a string.
+ */
+static const cJSON *error_of(const cJSON *json)
+{
+	const cJSON *error;
+
+	if (cJSON_IsArray(json))
+		json = cJSON_GetArrayItem(json, 0);
+	error = cJSON_GetObjectItemCaseSensitive(json, "error");
+	return cJSON_IsObject(error) || cJSON_IsString(error) ? error : NULL;
+}
+
+/* Statuses with which a server turns a request away before it looks at what is asked,
+ * besides those below. */
+static bool is_turned_away(int status)
+{
+	return status == 301 || status == 307 || status == 308 || status == 405 ||
+	       status == 411 || status == 413 || status == 414 || status == 415 ||
+	       status == 422 || status == 431;
+}
+
+static void other_status(const struct wire_answer *a, const cJSON *error,
+	const char *words, struct verdict *v)
+{
+	if (is_turned_away(a->status) ||
+		(a->status == 501 &&
+			!strcmp(json_str(error, "status", ""), "UNIMPLEMENTED")))
+		verdict_set(v, VERDICT_REJECTED, a->status < 400 ? EPROTO : EINVAL,
+			"the provider answered %d%s%s", a->status, *words ? ": " : "",
+			words);
+	else if (a->status == 200 && error)
+		verdict_set(v, VERDICT_UNKNOWN, EIO,
+			"the provider reported an error, and the request may have been "
+			"charged: %s",
+			words);
+	else if (a->status == 200)
 		verdict_set(v, VERDICT_UNUSABLE, EPROTO,
 			"the provider's answer is not readable JSON");
 	else
@@ -303,19 +473,64 @@ void google_error(const struct wire_answer *a, struct verdict *v)
 			a->status);
 }
 
-/* google.rpc codes: 3 invalid, 5 not found, 7 denied, 8 exhausted, 13 internal. The
- * call was accepted, so nothing of this is proof that it was not charged, but for
- * refusals, whose price is the row's. */
-void google_operation_error(const cJSON *error, struct verdict *v)
+void google_error(const struct wire_answer *a, struct verdict *v)
 {
-	const char *message = json_str(error, "message", "");
+	const cJSON *error = error_of(a->json);
+	const char *message = cJSON_IsString(error) ? error->valuestring
+						    : json_str(error, "message", "");
 	char words[140];
 
 	google_words(message, words, sizeof(words));
-	if (is_content_refusal(message))
-		refusal(message, v);
+	v->retry_after_ms = retry_delay(a, error);
+	if (a->status == 400)
+		bad_request(error, message, v);
+	else if (a->status == 401)
+		verdict_set(v, VERDICT_AUTH, EACCES,
+			"the provider refused the credentials");
+	else if (a->status == 403)
+		denied(error, words, v);
+	else if (a->status == 404)
+		not_found(error, words, v);
+	else if (a->status == 429)
+		quota(a, error, v);
+	else if (a->status == 503 && *json_str(error, "status", ""))
+		verdict_set(v, VERDICT_BUSY, EBUSY, "the provider is overloaded");
 	else
-		verdict_set(v, VERDICT_UNUSABLE, EPROTO,
-			"the provider's operation failed (%lld): %s",
-			(long long)json_int(error, "code", 0), words);
+		other_status(a, error, words, v);
+}
+
+bool google_failed(const struct wire_answer *a, struct verdict *v)
+{
+	if (a->status == 200 && cJSON_IsObject(a->json) && !error_of(a->json))
+		return false;
+	google_error(a, v);
+	return true;
+}
+
+/* google.rpc codes. The call was accepted, so what it costs is what the row says of an
+ * accepted call that brought nothing. */
+void google_operation_error(const cJSON *error, struct verdict *v)
+{
+	static const struct {
+		int rpc, code;
+	} codes[] = {{3, EINVAL}, {5, ENOENT}, {7, EACCES}, {8, EBUSY}, {9, EINVAL},
+		{11, EINVAL}, {14, EBUSY}, {16, EACCES}};
+	const char *message = json_str(error, "message", "");
+	int64_t rpc = json_int(error, "code", 0);
+	int code = EPROTO;
+	char words[140];
+
+	if (is_content_refusal(message)) {
+		refusal(message, v);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		if (codes[i].rpc == rpc)
+			code = codes[i].code;
+	}
+	google_words(message, words, sizeof(words));
+	verdict_set(v, VERDICT_UNUSABLE, code,
+		"the provider's operation failed (%" PRId64 ")%s%s", rpc,
+		*words ? ": " : "", words);
+	v->charge = CHARGE_REFUSAL;
 }

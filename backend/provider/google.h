@@ -18,16 +18,30 @@ int google_vertex_url(const struct google_place *p, const char *model,
 /* "<base>/v1beta/models/<wire id>:<method>" on the Gemini Developer API. */
 int google_developer_url(const char *endpoint, const char *model, const char *method,
 	struct buf *ret, struct err *err);
+/* An operation's name as both services give it. */
+bool google_is_operation(const char *name);
+/* GET on the Developer API: "<base>/v1beta/<name>". -EINVAL. */
+int google_developer_operation_url(
+	const char *endpoint, const char *operation, struct buf *ret, struct err *err);
+/* An object of Cloud Storage, to be read: "<base>/storage/v1/b/<b>/o/<o>?alt=media".
+ * The name is taken as it is, never decoded. -EINVAL: not gs://bucket/object. */
+int google_storage_url(
+	const char *endpoint, const char *uri, struct buf *ret, struct err *err);
 /* For polling: the address of the operation's own model and region, whatever the
  * configuration says by now. -EINVAL: not an operation's name. */
 int google_operation_url(const struct google_place *p, const char *operation,
 	struct buf *ret, struct err *err);
 
-/* Reads an answer that is not 200 with JSON, and operation errors (`status` 0: the
- * number in "code" is a google.rpc code). Always sets a verdict. */
+/* Reads an answer that is no success, by its HTTP status. Always sets a verdict. */
 void google_error(const struct wire_answer *a, struct verdict *v);
+/* The same if it is no success: false, and nothing set, for a 200 with an object that
+ * is not an error. */
+bool google_failed(const struct wire_answer *a, struct verdict *v);
+/* `error` of an operation, whose "code" is a google.rpc number. */
 void google_operation_error(const cJSON *error, struct verdict *v);
+/* REFUSED: what was made was held back. what: "picture"; reason: "" if not told. */
+void google_withheld(const char *what, const char *reason, struct verdict *v);
 /* What a numeric support code in a refusal stands for: "violence"; "" if unknown. */
 const char *google_support_code(const char *text);
-/* Copies a provider's words for people: one line, at most size - 1 bytes. */
+/* Copies a provider's words for people: one line of UTF-8, at most size - 1 bytes. */
 void google_words(const char *from, char *to, size_t size);

@@ -2,127 +2,132 @@
 #include "backend/provider/imagen.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "backend/net/filter.h"
 #include "backend/policy/limits.h"
 #include "backend/provider/google.h"
+#include "cache/base/str.h"
 
-static void add_wire(
-	const struct wire_job *j, enum option_id id, const char *name, cJSON *o)
+static const char *value(const struct wire_job *j, enum option_id id)
 {
-	const char *v = limits_wire(j->row, j->req, id);
-
-	if (v)
-		cJSON_AddStringToObject(o, name, v);
+	return wire_sends(j, id) ? limits_wire(j->row, j->req, id) : NULL;
 }
 
-static void add_parameters(const struct wire_job *j, cJSON *p)
+static void add_watermark(bool *ok, const struct wire_job *j, cJSON *p)
 {
-	const char *watermark = limits_value(j->row, j->req, OPT_WATERMARK);
-	cJSON *output = cJSON_AddObjectToObject(p, "outputOptions");
+	const char *watermark = value(j, OPT_WATERMARK);
+	uint64_t seed;
+	bool has_seed = wire_seed(j, &seed);
+
+	/* A seed is refused together with a watermark or the provider's enhancer. */
+	if (has_seed)
+		wire_int(ok, p, "seed", (int64_t)seed);
+	if (watermark || has_seed)
+		wire_bool(ok, p, "addWatermark",
+			!has_seed && strcmp(watermark, "on") == 0);
+}
+
+static void add_parameters(bool *ok, const struct wire_job *j, cJSON *p)
+{
+	const char *id = j->row->wire[BACKEND_VERTEX];
 	double guidance;
 
-	cJSON_AddNumberToObject(p, "sampleCount", j->n_takes);
-	add_wire(j, OPT_ASPECT, "aspectRatio", p);
-	add_wire(j, OPT_PERSON, "personGeneration", p);
-	add_wire(j, OPT_SAFETY, "safetySetting", p);
-	if (j->row->option[OPT_SIZE].is_taken)
-		add_wire(j, OPT_SIZE, "sampleImageSize", p);
-	if (*j->negative)
-		cJSON_AddStringToObject(p, "negativePrompt", j->negative);
-	/* A seed is refused together with a watermark or the provider's enhancer. */
-	if (j->has_seed)
-		json_add_int(p, "seed", (int64_t)j->seed);
-	if (j->row->option[OPT_WATERMARK].is_taken)
-		cJSON_AddBoolToObject(p, "addWatermark",
-			!j->has_seed && watermark && !strcmp(watermark, "on"));
-	/* The prompt is optimised here; a second rewriting would be nobody's wish. */
-	cJSON_AddFalseToObject(p, "enhancePrompt");
-	if (limits_number(j->row, j->req, OPT_GUIDANCE, &guidance))
-		cJSON_AddNumberToObject(p, "guidanceScale", guidance);
-	cJSON_AddTrueToObject(p, "includeRaiReason");
-	cJSON_AddStringToObject(output, "mimeType", media_mime(j->req->type));
+	wire_int(ok, p, "sampleCount", j->n_takes);
+	wire_str(ok, p, "aspectRatio", value(j, OPT_ASPECT));
+	wire_str(ok, p, "personGeneration", value(j, OPT_PERSON));
+	wire_str(ok, p, "safetySetting", value(j, OPT_SAFETY));
+	wire_str(ok, p, "sampleImageSize", value(j, OPT_SIZE));
+	if (*j->negative && wire_sends(j, OPT_NEGATIVE))
+		wire_str(ok, p, "negativePrompt", j->negative);
+	add_watermark(ok, j, p);
+	/* The prompt is optimised here; a second rewriting would be nobody's wish.
+	 * Imagen 2 has no enhancer. */
+	if (!id || !str_starts(id, "imagegeneration@"))
+		wire_bool(ok, p, "enhancePrompt", false);
+	if (wire_sends(j, OPT_GUIDANCE) &&
+		limits_number(j->row, j->req, OPT_GUIDANCE, &guidance))
+		wire_num(ok, p, "guidanceScale", guidance);
+	wire_bool(ok, p, "includeRaiReason", true);
+	wire_str(ok, wire_obj(ok, p, "outputOptions"), "mimeType",
+		media_mime(j->req->type));
 }
 
 int imagen_body(const struct wire_job *job, struct buf *ret)
 {
 	scoped_json cJSON *o = cJSON_CreateObject();
-	cJSON *list = cJSON_AddArrayToObject(o, "instances");
-	cJSON *instance = cJSON_CreateObject();
+	bool ok = o;
 
-	cJSON_AddStringToObject(instance, "prompt", job->prompt);
-	cJSON_AddItemToArray(list, instance);
-	add_parameters(job, cJSON_AddObjectToObject(o, "parameters"));
-	return o ? json_print_line(ret, o) : -ENOMEM;
+	wire_str(&ok, wire_obj(&ok, wire_list(&ok, o, "instances"), NULL), "prompt",
+		job->prompt);
+	add_parameters(&ok, job, wire_obj(&ok, o, "parameters"));
+	return ok ? json_print_line(ret, o) : -ENOMEM;
 }
 
-/* An element with bytes is a picture whatever else it says; one with a reason is a
- * refusal; one with neither (safety attributes of the prompt) is nothing. */
-static void read_element(const struct wire_answer *a, const cJSON *e, struct verdict *v)
+/* An element with bytes is a picture whatever else it says; one with neither bytes nor
+ * a reason (safety attributes of the prompt) is nothing. */
+static void read_picture(const struct wire_answer *a, const cJSON *e, struct verdict *v,
+	bool want_usable)
 {
-	const char *bytes = json_str(e, "bytesBase64Encoded", "");
-	const char *reason = json_str(e, "raiFilteredReason", NULL);
-	struct wire_result *r = &v->result[v->n_results];
-	uint32_t index;
+	int32_t media = wire_media_of(a, e, "bytesBase64Encoded");
+	const char *uri = media < 0 ? json_str(e, "gcsUri", "") : "";
+	struct wire_result *r;
+	char place[WIRE_URI_MAX] = "";
+	bool usable = wire_is_picture(a, media) || (*uri && wire_uri(uri, place));
 
-	if (v->n_results == WIRE_MEDIA_MAX)
+	if (usable != want_usable || (media < 0 && !usable))
 		return;
-	*r = (struct wire_result){.media = -1};
-	if (filter_media_index(bytes, &index) == 0 && index < a->n_media) {
-		r->media = (int32_t)index;
-		v->usage.images++;
-	} else if (reason) {
-		google_words(reason, r->reason, sizeof(r->reason));
-	} else {
+	v->usage.images++;
+	r = wire_result_add(v);
+	if (!r)
 		return;
-	}
-	v->n_results++;
+	r->media = media;
+	r->is_usable = usable;
+	strcpy(r->uri, place);
+	if (!usable)
+		google_words("the provider sent neither PNG nor JPEG", r->reason,
+			sizeof(r->reason));
 }
 
-static void judge(const struct wire_answer *a, struct verdict *v)
+static const char *first_reason(const cJSON *list)
 {
-	const char *reason = "";
-	uint32_t usable = 0;
+	const cJSON *e;
 
-	for (uint32_t i = 0; i < v->n_results; i++) {
-		const struct wire_result *r = &v->result[i];
-		const struct wire_media *m = r->media < 0 ? NULL : &a->media[r->media];
+	cJSON_ArrayForEach(e, list)
+	{
+		const char *reason = json_str(e, "raiFilteredReason", "");
 
-		usable += m && m->is_valid &&
-			  (m->type == MEDIA_PNG || m->type == MEDIA_JPEG);
-		if (*r->reason)
-			reason = r->reason;
+		if (*reason)
+			return reason;
 	}
-	if (usable)
-		v->kind = VERDICT_DONE;
-	else if (v->usage.images)
-		verdict_set(v, VERDICT_UNUSABLE, EPROTO,
-			"the provider sent a picture that is neither PNG nor JPEG");
-	else if (*reason)
-		verdict_set(v, VERDICT_REFUSED, EPERM,
-			"the provider's safety filter withheld the picture: %s",
-			reason);
-	else
-		verdict_set(v, VERDICT_REFUSED, EPERM,
-			"the provider's safety filter withheld the picture");
+	return "";
 }
 
 void imagen_read(
 	const struct wire_job *job, const struct wire_answer *a, struct verdict *v)
 {
-	const cJSON *e;
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(a->json, "predictions"),
+		    *e;
+	const char *reason = first_reason(list);
 
-	if (a->status != 200 || !cJSON_IsObject(a->json)) {
-		google_error(a, v);
+	if (google_failed(a, v))
 		return;
-	}
-	cJSON_ArrayForEach(e, cJSON_GetObjectItemCaseSensitive(a->json, "predictions"))
-	{
-		read_element(a, e, v);
-	}
 	google_words(json_str(a->json, "modelVersionId", ""), v->model_version,
 		sizeof(v->model_version));
-	judge(a, v);
+	for (int usable = 1; usable >= 0; usable--) {
+		cJSON_ArrayForEach(e, list)
+		{
+			read_picture(a, e, v, usable);
+		}
+	}
+	if (v->n_results && v->result[0].is_usable) {
+		for (uint32_t n = v->n_results; n < job->n_takes; n++)
+			wire_withheld_add(v, job->n_takes, reason);
+		verdict_ok(v, VERDICT_DONE);
+	} else if (v->n_results) {
+		verdict_set(v, VERDICT_UNUSABLE, EPROTO,
+			"the provider sent a picture that is neither PNG nor JPEG");
+		v->charge = CHARGE_USAGE;
+	} else {
+		google_withheld("picture", reason, v);
+	}
 }

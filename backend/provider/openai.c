@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/net/filter.h"
 #include "backend/policy/limits.h"
 #include "backend/provider/google.h"
+#include "cache/base/mem.h"
 #include "cache/base/str.h"
+
+#define TOKENS_MAX (INT64_C(1) << 32)
 
 int openai_url(const char *base, enum model_kind kind, struct buf *ret, struct err *err)
 {
@@ -29,128 +31,217 @@ int openai_url(const char *base, enum model_kind kind, struct buf *ret, struct e
 	return r < 0 ? err_oom(err) : 0;
 }
 
-static void picture_body(const struct wire_job *j, cJSON *o)
+static void add_picture_members(bool *ok, const struct wire_job *j, cJSON *o)
 {
+	const char *id = j->row->wire[BACKEND_OPENAI];
 	uint32_t w, h;
 	char size[32];
 
-	cJSON_AddStringToObject(o, "prompt", j->prompt);
-	cJSON_AddNumberToObject(o, "n", j->n_takes);
-	cJSON_AddStringToObject(o, "response_format", "b64_json");
+	wire_str(ok, o, "prompt", j->prompt);
+	wire_int(ok, o, "n", j->n_takes);
+	/* OpenAI's own models know only one of the two; all other servers know this. */
+	if (str_starts(id, "gpt-image") || str_starts(id, "chatgpt-image"))
+		wire_str(ok, o, "output_format",
+			j->req->type == MEDIA_JPEG ? "jpeg" : "png");
+	else
+		wire_str(ok, o, "response_format", "b64_json");
 	if (limits_pixels(j->row, j->req, &w, &h) == 0) {
 		snprintf(size, sizeof(size), "%ux%u", w, h);
-		cJSON_AddStringToObject(o, "size", size);
+		wire_str(ok, o, "size", size);
 	}
 }
 
-static void chat_body(const struct wire_job *j, cJSON *o)
+static void add_chat_members(bool *ok, const struct wire_job *j, cJSON *o)
 {
-	cJSON *list = cJSON_AddArrayToObject(o, "messages");
-	cJSON *message = cJSON_CreateObject();
 	double v;
 
-	cJSON_AddStringToObject(message, "role", "user");
-	cJSON_AddStringToObject(message, "content", j->prompt);
-	cJSON_AddItemToArray(list, message);
 	if (limits_number(j->row, j->req, OPT_TEMPERATURE, &v))
-		cJSON_AddNumberToObject(o, "temperature", v);
+		wire_num(ok, o, "temperature", v);
 	if (limits_number(j->row, j->req, OPT_MAX_TOKENS, &v))
-		cJSON_AddNumberToObject(o, "max_tokens", v);
+		wire_num(ok, o, "max_tokens", v);
+}
+
+/* By hand: pictures may be long, and cJSON would copy them twice. */
+static int add_messages(const struct wire_job *j, struct buf *b)
+{
+	scoped_json cJSON *text = cJSON_CreateString(j->prompt);
+	int r = text ? buf_adds(b, ",\"messages\":[{\"role\":\"user\",\"content\":")
+		     : -ENOMEM;
+
+	if (r == 0 && j->n_images)
+		r = buf_adds(b, "[{\"type\":\"text\",\"text\":");
+	if (r == 0)
+		r = json_print_line(b, text);
+	for (uint32_t i = 0; i < j->n_images && r == 0; i++) {
+		r = buf_addf(b,
+			"},{\"type\":\"image_url\",\"image_url\":{\"url\":"
+			"\"data:%s;base64,",
+			media_mime(j->image[i].type));
+		if (r == 0)
+			r = wire_add_base64(b, j->image[i].data, j->image[i].len);
+		if (r == 0)
+			r = buf_adds(b, "\"}");
+	}
+	if (r == 0 && j->n_images)
+		r = buf_adds(b, "}]");
+	return r < 0 ? r : buf_adds(b, "}]}");
 }
 
 int openai_body(const struct wire_job *job, struct buf *ret)
 {
 	scoped_json cJSON *o = cJSON_CreateObject();
+	bool ok = o, chat = job->row->kind == MODEL_TEXT;
+	uint64_t seed;
+	int r;
 
-	cJSON_AddStringToObject(o, "model", job->row->wire[BACKEND_OPENAI]);
-	if (job->row->kind == MODEL_TEXT)
-		chat_body(job, o);
+	wire_str(&ok, o, "model", job->row->wire[BACKEND_OPENAI]);
+	if (chat)
+		add_chat_members(&ok, job, o);
 	else
-		picture_body(job, o);
-	if (job->has_seed)
-		json_add_int(o, "seed", (int64_t)job->seed);
-	return o ? json_print_line(ret, o) : -ENOMEM;
+		add_picture_members(&ok, job, o);
+	if (wire_seed(job, &seed))
+		wire_int(&ok, o, "seed", (int64_t)seed);
+	r = ok ? json_print_line(ret, o) : -ENOMEM;
+	if (r < 0 || !chat)
+		return r;
+	ret->data[--ret->len] = '\0'; /* its brace: the messages follow */
+	return add_messages(job, ret);
+}
+
+static bool is_one_of(const char *code, const char *const *marks, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strstr(code, marks[i]))
+			return true;
+	}
+	return false;
 }
 
 /* The statuses mean what Google's do; the bodies differ: {"error":{"message","code"}}.
  */
 static bool read_error(const struct wire_answer *a, struct verdict *v)
 {
+	static const char *const refusals[] = {
+		"content_policy", "moderation", "content_filter"};
+	static const char *const quotas[] = {
+		"insufficient_quota", "billing_hard_limit_reached"};
 	const cJSON *error = cJSON_GetObjectItemCaseSensitive(a->json, "error");
 	const char *code = json_str(error, "code", json_str(error, "type", ""));
+	bool is_client = a->status >= 400 && a->status < 500;
 	char words[140];
 
-	if (a->status == 200 && cJSON_IsObject(a->json))
-		return false;
 	google_words(json_str(error, "message", ""), words, sizeof(words));
-	if (strstr(code, "content_policy") || strstr(code, "moderation"))
+	if (is_client && is_one_of(code, refusals, ARRAY_SIZE(refusals))) {
 		verdict_set(v, VERDICT_REFUSED, EPERM,
 			"the provider refused the prompt: %s", words);
-	else if (a->status == 429 && !strcmp(code, "insufficient_quota")) {
+		v->charge = CHARGE_NOTHING;
+	} else if (is_client && is_one_of(code, quotas, ARRAY_SIZE(quotas))) {
 		verdict_set(v, VERDICT_BUSY, EBUSY,
 			"the account's quota at the provider is used up");
 		v->is_final = true;
+	} else if (is_client && strstr(code, "model_not_found")) {
+		verdict_set(v, VERDICT_NO_MODEL, ENOENT,
+			"the provider has no such model: %s", words);
 	} else {
-		google_error(a, v);
+		return google_failed(a, v);
 	}
+	v->retry_after_ms = a->retry_after_ms;
 	return true;
+}
+
+static void read_picture(const struct wire_answer *a, const cJSON *e, struct verdict *v,
+	bool want_usable)
+{
+	int32_t media = wire_media_of(a, e, "b64_json");
+	const char *url = media < 0 ? json_str(e, "url", "") : "";
+	char place[WIRE_URI_MAX] = "";
+	bool usable = wire_is_picture(a, media) || (*url && wire_uri(url, place));
+	struct wire_result *r;
+
+	if (usable != want_usable || (media < 0 && !*url))
+		return;
+	v->usage.images++;
+	r = wire_result_add(v);
+	if (!r)
+		return;
+	r->media = media;
+	r->is_usable = usable;
+	strcpy(r->uri, place);
+	if (!usable)
+		google_words("the server sent neither PNG nor JPEG", r->reason,
+			sizeof(r->reason));
 }
 
 void openai_read_picture(
 	const struct wire_job *job, const struct wire_answer *a, struct verdict *v)
 {
-	const cJSON *e;
-	uint32_t usable = 0;
+	const cJSON *e, *list = cJSON_GetObjectItemCaseSensitive(a->json, "data");
 
 	if (read_error(a, v))
 		return;
-	cJSON_ArrayForEach(e, cJSON_GetObjectItemCaseSensitive(a->json, "data"))
-	{
-		uint32_t index;
-
-		if (v->n_results == WIRE_MEDIA_MAX ||
-			filter_media_index(json_str(e, "b64_json", ""), &index) < 0 ||
-			index >= a->n_media)
-			continue;
-		v->result[v->n_results++] =
-			(struct wire_result){.media = (int32_t)index};
-		usable += a->media[index].is_valid &&
-			  (a->media[index].type == MEDIA_PNG ||
-				  a->media[index].type == MEDIA_JPEG);
+	for (int usable = 1; usable >= 0; usable--) {
+		cJSON_ArrayForEach(e, list)
+		{
+			read_picture(a, e, v, usable);
+		}
 	}
-	v->usage.images = v->n_results;
-	if (usable)
-		v->kind = VERDICT_DONE;
-	else
-		verdict_set(v, VERDICT_UNUSABLE, EPROTO,
-			"the server's answer holds no PNG or JPEG picture");
+	if (v->n_results && v->result[0].is_usable) {
+		for (uint32_t n = v->n_results; n < job->n_takes; n++)
+			wire_withheld_add(
+				v, job->n_takes, "the server sent fewer pictures");
+		verdict_ok(v, VERDICT_DONE);
+		return;
+	}
+	verdict_set(v, VERDICT_UNUSABLE, EPROTO,
+		"the server's answer holds no PNG or JPEG picture");
+}
+
+static bool read_usage(const cJSON *json, struct verdict *v)
+{
+	const cJSON *u = cJSON_GetObjectItemCaseSensitive(json, "usage");
+	int64_t in = json_int(u, "prompt_tokens", -1);
+	int64_t out = json_int(u, "completion_tokens", -1);
+
+	if (in < 0 || out < 0 || in > TOKENS_MAX || out > TOKENS_MAX)
+		return false;
+	v->usage.tokens_in = in;
+	v->usage.tokens_out = out;
+	return true;
 }
 
 void openai_read_text(
 	const struct wire_job *job, const struct wire_answer *a, struct verdict *v)
 {
-	const cJSON *choice, *usage;
-	const char *text;
+	const cJSON *choice, *message;
+	const char *text, *refusal;
+	char words[140];
+	bool is_counted;
 
 	if (read_error(a, v))
 		return;
 	choice = cJSON_GetArrayItem(
 		cJSON_GetObjectItemCaseSensitive(a->json, "choices"), 0);
-	usage = cJSON_GetObjectItemCaseSensitive(a->json, "usage");
-	text = json_str(
-		cJSON_GetObjectItemCaseSensitive(choice, "message"), "content", "");
-	v->usage.tokens_in = json_int(usage, "prompt_tokens", 0);
-	v->usage.tokens_out = json_int(usage, "completion_tokens", 0);
+	message = cJSON_GetObjectItemCaseSensitive(choice, "message");
+	text = json_str(message, "content", "");
+	refusal = json_str(message, "refusal", "");
+	is_counted = read_usage(a->json, v);
+	google_words(json_str(a->json, "model", ""), v->model_version,
+		sizeof(v->model_version));
 	google_words(json_str(choice, "finish_reason", ""), v->finish_reason,
 		sizeof(v->finish_reason));
-	if (!strcmp(v->finish_reason, "content_filter"))
+	google_words(refusal, words, sizeof(words));
+	if (!strcmp(v->finish_reason, "content_filter") || *words)
 		verdict_set(v, VERDICT_REFUSED, EPERM,
-			"the provider's safety filter withheld the answer");
+			"the provider's safety filter withheld the answer%s%s",
+			*words ? ": " : "", words);
 	else if (!*text)
 		verdict_set(v, VERDICT_UNUSABLE, EPROTO,
-			"the server's answer holds no text");
+			"the server's answer holds no text%s",
+			!strcmp(v->finish_reason, "length") ? "; raise max_tokens="
+							    : "");
 	else if (buf_adds(&v->text, text) < 0)
 		verdict_set(v, VERDICT_UNUSABLE, ENOMEM, "out of memory");
 	else
-		v->kind = VERDICT_DONE;
+		verdict_ok(v, VERDICT_DONE);
+	v->charge = is_counted ? CHARGE_USAGE : CHARGE_RESERVED;
 }

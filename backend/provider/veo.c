@@ -5,11 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/net/filter.h"
 #include "backend/policy/limits.h"
 #include "backend/provider/google.h"
-#include "cache/base/mem.h"
-#include "cache/base/str.h"
 
 static int add_picture(const char *name, const struct wire_input *in, struct buf *b)
 {
@@ -21,6 +18,20 @@ static int add_picture(const char *name, const struct wire_input *in, struct buf
 	return r < 0 ? r : buf_adds(b, "\"}");
 }
 
+/* A clip to be extended stays where it is. */
+static int add_video(const struct wire_job *j, struct buf *b)
+{
+	scoped_json cJSON *o = cJSON_CreateObject();
+	bool ok = o;
+	int r;
+
+	wire_str(&ok, o, j->is_developer_api ? "uri" : "gcsUri", j->video_uri);
+	if (!j->is_developer_api)
+		wire_str(&ok, o, "mimeType", "video/mp4");
+	r = ok ? buf_adds(b, ",\"video\":") : -ENOMEM;
+	return r < 0 ? r : json_print_line(b, o);
+}
+
 static int add_instance(const struct wire_job *j, struct buf *b)
 {
 	scoped_json cJSON *prompt = cJSON_CreateString(j->prompt);
@@ -28,45 +39,48 @@ static int add_instance(const struct wire_job *j, struct buf *b)
 
 	if (r == 0)
 		r = json_print_line(b, prompt);
-	if (r == 0 && j->n_images)
+	if (r == 0 && j->video_uri)
+		r = add_video(j, b);
+	if (r == 0 && j->n_images && !j->video_uri)
 		r = add_picture("image", &j->image[0], b);
-	if (r == 0 && j->last)
+	if (r == 0 && j->n_images && j->last && !j->video_uri)
 		r = add_picture("lastFrame", j->last, b);
 	return r < 0 ? r : buf_adds(b, "}],\"parameters\":");
 }
 
-static bool is_on(const struct wire_job *j, enum option_id id)
+static const char *value(const struct wire_job *j, enum option_id id)
 {
-	const char *v = limits_value(j->row, j->req, id);
-
-	return v && !strcmp(v, "on");
+	return wire_sends(j, id) ? limits_wire(j->row, j->req, id) : NULL;
 }
 
 static cJSON *parameters(const struct wire_job *j)
 {
-	const char *res = limits_wire(j->row, j->req, OPT_RES);
+	const char *res = value(j, OPT_RES), *audio = value(j, OPT_AUDIO);
 	cJSON *p = cJSON_CreateObject();
+	bool ok = p;
+	uint64_t seed;
 
-	cJSON_AddNumberToObject(p, "sampleCount", j->n_takes);
-	cJSON_AddNumberToObject(p, "durationSeconds", j->seconds);
-	cJSON_AddStringToObject(
-		p, "aspectRatio", limits_wire(j->row, j->req, OPT_ASPECT));
-	cJSON_AddStringToObject(
-		p, "personGeneration", limits_wire(j->row, j->req, OPT_PERSON));
-	if (res && j->row->option[OPT_AUDIO].is_taken) /* Veo 2 has no such parameter */
-		cJSON_AddStringToObject(
-			p, "resolution", !strcmp(res, "4K") ? "4k" : res);
-	if (*j->negative)
-		cJSON_AddStringToObject(p, "negativePrompt", j->negative);
-	if (j->is_developer_api)
-		return p;
+	wire_int(&ok, p, "sampleCount", j->n_takes);
+	wire_int(&ok, p, "durationSeconds", j->seconds);
+	wire_str(&ok, p, "aspectRatio", value(j, OPT_ASPECT));
+	wire_str(&ok, p, "personGeneration", value(j, OPT_PERSON));
+	wire_str(&ok, p, "resolution", res && !strcmp(res, "4K") ? "4k" : res);
+	if (*j->negative && wire_sends(j, OPT_NEGATIVE))
+		wire_str(&ok, p, "negativePrompt", j->negative);
 	/* Without it the model's default decides whether the dearer rate is paid. */
-	if (j->row->option[OPT_AUDIO].is_taken)
-		cJSON_AddBoolToObject(p, "generateAudio", is_on(j, OPT_AUDIO));
-	if (j->has_seed)
-		json_add_int(p, "seed", (int64_t)j->seed);
-	if (j->storage_uri)
-		cJSON_AddStringToObject(p, "storageUri", j->storage_uri);
+	if (audio)
+		wire_bool(&ok, p, "generateAudio", strcmp(audio, "on") == 0);
+	if (wire_seed(j, &seed))
+		wire_int(&ok, p, "seed", (int64_t)seed);
+	/* Later models cannot do without their enhancer. */
+	if (!j->row->option[OPT_AUDIO].is_taken && !j->is_developer_api)
+		wire_bool(&ok, p, "enhancePrompt", false);
+	if (!j->is_developer_api)
+		wire_str(&ok, p, "storageUri", j->storage_uri);
+	if (!ok) {
+		cJSON_Delete(p);
+		return NULL;
+	}
 	return p;
 }
 
@@ -80,139 +94,136 @@ int veo_body(const struct wire_job *job, struct buf *ret)
 	return r < 0 ? r : buf_addc(ret, '}');
 }
 
+/* Whatever a 200 says: a video may be in the making, and a bucket may have it. */
 void veo_read_start(
 	const struct wire_job *job, const struct wire_answer *a, struct verdict *v)
 {
 	const char *name = json_str(a->json, "name", "");
+	const cJSON *error = cJSON_GetObjectItemCaseSensitive(a->json, "error");
 
-	if (a->status != 200 || !cJSON_IsObject(a->json)) {
-		google_error(a, v);
-		return;
-	}
-	if (!*name || strlen(name) >= sizeof(v->operation) ||
-		name[strcspn(name, "\r\n\"\\ ?#%")]) {
+	if (a->status != 200) {
+		google_failed(a, v);
+	} else if (*name && google_is_operation(name)) {
+		snprintf(v->operation, sizeof(v->operation), "%s", name);
+		verdict_ok(v, VERDICT_OPERATION);
+	} else if (cJSON_IsObject(error)) {
+		google_failed(a, v);
+	} else {
 		verdict_set(v, VERDICT_UNKNOWN, EIO,
 			"the provider accepted the video and named no operation");
-		return;
 	}
-	snprintf(v->operation, sizeof(v->operation), "%s", name);
-	v->kind = VERDICT_OPERATION;
 }
 
 int veo_poll_body(const char *operation, struct buf *ret)
 {
 	scoped_json cJSON *o = cJSON_CreateObject();
+	bool ok = o;
 
-	cJSON_AddStringToObject(o, "operationName", operation);
-	return o ? json_print_line(ret, o) : -ENOMEM;
+	wire_str(&ok, o, "operationName", operation);
+	return ok ? json_print_line(ret, o) : -ENOMEM;
 }
 
 /* Vertex: videos[].{gcsUri|bytesBase64Encoded}; older servers and the Developer API:
  * generatedSamples[].video.{uri|encodedVideo}. */
-static void read_video(const struct wire_answer *a, const cJSON *e, struct verdict *v)
+static void read_video(const struct wire_answer *a, const cJSON *e, struct verdict *v,
+	bool want_usable)
 {
 	const cJSON *video = cJSON_GetObjectItemCaseSensitive(e, "video");
 	const cJSON *o = cJSON_IsObject(video) ? video : e;
-	const char *bytes =
-		json_str(o, "bytesBase64Encoded", json_str(o, "encodedVideo", ""));
+	int32_t media = wire_media_of(a, o, "bytesBase64Encoded");
 	const char *uri = json_str(o, "gcsUri", json_str(o, "uri", ""));
-	struct wire_result *r = &v->result[v->n_results];
-	uint32_t index;
+	struct wire_result *r;
+	char place[WIRE_URI_MAX] = "";
+	bool usable;
 
-	if (v->n_results == WIRE_MEDIA_MAX)
+	if (media < 0)
+		media = wire_media_of(a, o, "encodedVideo");
+	usable = media < 0 ? wire_uri(uri, place) : wire_is_video(a, media);
+	if (usable != want_usable || (media < 0 && !*uri))
 		return;
-	*r = (struct wire_result){.media = -1};
-	if (filter_media_index(bytes, &index) == 0 && index < a->n_media)
-		r->media = (int32_t)index;
-	else if (*uri && strlen(uri) < sizeof(r->uri))
-		snprintf(r->uri, sizeof(r->uri), "%s", uri);
-	else
+	r = wire_result_add(v);
+	if (!r)
 		return;
-	v->n_results++;
+	r->media = media;
+	r->is_usable = usable;
+	strcpy(r->uri, place);
+	if (!usable)
+		google_words("the provider sent no MP4", r->reason, sizeof(r->reason));
 }
 
-static const cJSON *first_of(const cJSON *o, const char *const *names, size_t n)
+/* Reasons stand beside the videos, one for each that is missing, or one for all. */
+static const char *reason_at(const cJSON *response, int i)
 {
-	for (size_t i = 0; i < n; i++) {
-		const cJSON *m = cJSON_GetObjectItemCaseSensitive(o, names[i]);
+	const cJSON *list =
+		cJSON_GetObjectItemCaseSensitive(response, "raiMediaFilteredReasons");
+	const cJSON *one = cJSON_GetArrayItem(list, i);
 
-		if (m)
-			return m;
-	}
-	return NULL;
+	if (!cJSON_IsString(one))
+		one = cJSON_GetArrayItem(list, 0);
+	return cJSON_IsString(one) ? one->valuestring : "";
 }
 
-static void withheld(const cJSON *response, struct verdict *v)
+static void judge(const struct wire_job *job, const cJSON *response, struct verdict *v)
 {
-	const cJSON *reason = cJSON_GetArrayItem(
-		cJSON_GetObjectItemCaseSensitive(response, "raiMediaFilteredReasons"),
-		0);
-	char words[140];
-
-	if (json_int(response, "raiMediaFilteredCount", 0) > 0 ||
-		cJSON_IsString(reason)) {
-		google_words(cJSON_IsString(reason) ? reason->valuestring : "", words,
-			sizeof(words));
-		verdict_set(v, VERDICT_REFUSED, EPERM,
-			"the provider's safety filter withheld the video: %s", words);
+	v->usage.seconds = v->n_results * job->seconds;
+	if (v->n_results && v->result[0].is_usable) {
+		for (int i = 0; v->n_results < job->n_takes && i < WIRE_MEDIA_MAX; i++)
+			wire_withheld_add(v, job->n_takes, reason_at(response, i));
+		verdict_ok(v, VERDICT_DONE);
+	} else if (v->n_results) {
+		verdict_set(v, VERDICT_UNUSABLE, EPROTO,
+			"the provider sent a video that is not MP4");
+		v->charge = CHARGE_USAGE;
+	} else if (json_int(response, "raiMediaFilteredCount", 0) > 0 ||
+		   *reason_at(response, 0)) {
+		google_withheld("video", reason_at(response, 0), v);
 	} else {
 		verdict_set(v, VERDICT_UNUSABLE, EPROTO,
 			"the provider's operation ended without a video");
+		v->charge = CHARGE_REFUSAL;
 	}
 }
 
 static void read_response(const struct wire_job *job, const struct wire_answer *a,
 	const cJSON *response, struct verdict *v)
 {
-	static const char *const lists[] = {"videos", "generatedSamples"};
 	const cJSON *inner =
 		cJSON_GetObjectItemCaseSensitive(response, "generateVideoResponse");
-	const cJSON *e;
-	uint32_t usable = 0;
+	const cJSON *list, *e;
 
 	response = cJSON_IsObject(inner) ? inner : response;
-	cJSON_ArrayForEach(e, first_of(response, lists, ARRAY_SIZE(lists)))
-	{
-		read_video(a, e, v);
+	list = cJSON_GetObjectItemCaseSensitive(response, "videos");
+	if (!list)
+		list = cJSON_GetObjectItemCaseSensitive(response, "generatedSamples");
+	for (int usable = 1; usable >= 0; usable--) {
+		cJSON_ArrayForEach(e, list)
+		{
+			read_video(a, e, v, usable);
+		}
 	}
-	for (uint32_t i = 0; i < v->n_results; i++) {
-		const struct wire_result *r = &v->result[i];
-
-		usable += r->media < 0 || (a->media[r->media].is_valid &&
-						  a->media[r->media].type == MEDIA_MP4);
-	}
-	v->usage.seconds = v->n_results * job->seconds;
-	if (usable)
-		v->kind = VERDICT_DONE;
-	else if (v->n_results)
-		verdict_set(v, VERDICT_UNUSABLE, EPROTO,
-			"the provider sent a video that is not MP4");
-	else
-		withheld(response, v);
+	judge(job, response, v);
 }
 
 void veo_read_poll(
 	const struct wire_job *job, const struct wire_answer *a, struct verdict *v)
 {
-	const cJSON *error;
+	const cJSON *error = cJSON_GetObjectItemCaseSensitive(a->json, "error");
 
-	v->retry_after_ms = a->retry_after_ms;
-	if (a->status == 401) {
-		verdict_set(v, VERDICT_AUTH, EACCES,
-			"the provider refused the credentials");
-	} else if (a->status == 404) {
-		verdict_set(v, VERDICT_UNKNOWN, EIO,
-			"the provider does not know the operation any more");
-	} else if (a->status != 200 || !cJSON_IsObject(a->json) ||
-		   !json_bool(a->json, "done", false)) {
-		v->kind = VERDICT_PENDING;
-	} else {
-		error = cJSON_GetObjectItemCaseSensitive(a->json, "error");
-		if (cJSON_IsObject(error))
-			google_operation_error(error, v);
-		else
-			read_response(job, a,
-				cJSON_GetObjectItemCaseSensitive(a->json, "response"),
-				v);
+	if (a->status != 200) {
+		google_error(a, v);
+		if (v->kind == VERDICT_NO_MODEL)
+			verdict_set(v, VERDICT_UNKNOWN, EIO,
+				"the provider does not know the operation any more");
+		else if (v->kind != VERDICT_AUTH)
+			verdict_ok(v, VERDICT_PENDING);
+		return;
 	}
+	v->retry_after_ms = a->retry_after_ms;
+	if (!cJSON_IsObject(a->json) || !json_bool(a->json, "done", false))
+		verdict_ok(v, VERDICT_PENDING);
+	else if (cJSON_IsObject(error))
+		google_operation_error(error, v);
+	else
+		read_response(job, a,
+			cJSON_GetObjectItemCaseSensitive(a->json, "response"), v);
 }

@@ -11,6 +11,7 @@ void veo_read_start(
 /* Body of `:fetchPredictOperation` (Vertex; the Developer API polls with GET). */
 int veo_poll_body(const char *operation, struct buf *ret);
 /* An answer to a poll. HTTP errors of a poll change nothing about what was accepted:
- * PENDING, but for 404 (the operation is lost: UNKNOWN) and 401 (AUTH). */
+ * PENDING with the sentence in err, but for Google's own 404 (the operation is lost:
+ * UNKNOWN) and 401 (AUTH). */
 void veo_read_poll(
 	const struct wire_job *job, const struct wire_answer *a, struct verdict *v);

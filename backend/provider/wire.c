@@ -3,10 +3,41 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "backend/net/filter.h"
+#include "backend/net/http.h"
+#include "backend/provider/google.h"
+#include "cache/base/mem.h"
+#include "cache/base/str.h"
+
+/* ---- verdicts ---- */
+
+static enum verdict_charge usual_charge(enum verdict_kind kind)
+{
+	switch (kind) {
+	case VERDICT_DONE:
+		return CHARGE_USAGE;
+	case VERDICT_REFUSED:
+		return CHARGE_REFUSAL;
+	case VERDICT_UNUSABLE:
+	case VERDICT_UNKNOWN:
+		return CHARGE_RESERVED;
+	default:
+		return CHARGE_NOTHING;
+	}
+}
 
 void verdict_finish(struct verdict *v)
 {
 	buf_finish(&v->text);
+}
+
+enum verdict_kind verdict_ok(struct verdict *v, enum verdict_kind kind)
+{
+	v->kind = kind;
+	v->charge = usual_charge(kind);
+	return kind;
 }
 
 enum verdict_kind verdict_set(
@@ -19,8 +50,141 @@ enum verdict_kind verdict_set(
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	err_set(&v->err, code, "%s", text);
-	v->kind = kind;
-	return kind;
+	return verdict_ok(v, kind);
+}
+
+/* ---- writing ---- */
+
+/* What generations of Imagen take of what the catalogue lets a path ask. Longest prefix
+ * first. Source: Google's VisionGenerativeModelParams reference, read 2026-11-23. */
+static const struct {
+	const char *prefix;
+	bool guidance, negative;
+} imagen_ids[] = {
+	{"imagegeneration@", true, true},
+	{"imagen-3.0-generate-002", false, false},
+	{"imagen-3.0-", false, true},
+	{"imagen-4.0-", false, false},
+};
+
+static bool imagen_sends(const struct wire_job *j, enum option_id id)
+{
+	enum backend_id backend = j->is_developer_api ? BACKEND_GEMINI : BACKEND_VERTEX;
+	const char *wire = j->row->wire[backend] ? j->row->wire[backend] : "";
+
+	if (id == OPT_SEED || id == OPT_WATERMARK)
+		return !j->is_developer_api;
+	for (size_t i = 0; i < ARRAY_SIZE(imagen_ids); i++) {
+		if (str_starts(wire, imagen_ids[i].prefix))
+			return id == OPT_GUIDANCE   ? imagen_ids[i].guidance
+			       : id == OPT_NEGATIVE ? imagen_ids[i].negative
+						    : true;
+	}
+	return true;
+}
+
+static bool veo_sends(const struct wire_job *j, enum option_id id)
+{
+	switch (id) {
+	case OPT_RES: /* Veo 2, which has no sound, has no such parameter */
+		return j->row->option[OPT_AUDIO].is_taken;
+	case OPT_AUDIO:
+	case OPT_SEED:
+		return !j->is_developer_api;
+	case OPT_PERSON: /* what is allowed there depends on the country */
+		return !j->is_developer_api || j->req->opt[OPT_PERSON];
+	case OPT_FPS:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static bool openai_sends(const struct wire_job *j, enum option_id id)
+{
+	bool chat = j->row->kind == MODEL_TEXT;
+
+	switch (id) {
+	case OPT_SEED:
+	case OPT_COUNT:
+		return true;
+	case OPT_SIZE:
+	case OPT_ASPECT:
+		return !chat;
+	case OPT_TEMPERATURE:
+	case OPT_MAX_TOKENS:
+	case OPT_IMAGE:
+		return chat;
+	default:
+		return false;
+	}
+}
+
+bool wire_sends(const struct wire_job *j, enum option_id id)
+{
+	if (!j->row->option[id].is_taken || id == OPT_STYLE || id == OPT_ENHANCE)
+		return false; /* the last two are in the prompt */
+	switch (j->row->protocol) {
+	case PROTOCOL_IMAGEN:
+		return imagen_sends(j, id);
+	case PROTOCOL_VEO:
+		return veo_sends(j, id);
+	case PROTOCOL_GEMINI_IMAGE:
+	case PROTOCOL_GEMINI_TEXT:
+		return id != OPT_PERSON || !j->is_developer_api;
+	default:
+		return openai_sends(j, id);
+	}
+}
+
+bool wire_seed(const struct wire_job *j, uint64_t *ret)
+{
+	if (!j->has_seed || !wire_sends(j, OPT_SEED))
+		return false;
+	*ret = j->seed;
+	return true;
+}
+
+void wire_str(bool *ok, cJSON *o, const char *name, const char *v)
+{
+	if (v)
+		*ok &= cJSON_AddStringToObject(o, name, v) != NULL;
+}
+
+void wire_int(bool *ok, cJSON *o, const char *name, int64_t v)
+{
+	*ok &= json_add_int(o, name, v);
+}
+
+void wire_num(bool *ok, cJSON *o, const char *name, double v)
+{
+	*ok &= cJSON_AddNumberToObject(o, name, v) != NULL;
+}
+
+void wire_bool(bool *ok, cJSON *o, const char *name, bool v)
+{
+	*ok &= cJSON_AddBoolToObject(o, name, v) != NULL;
+}
+
+static cJSON *attach(bool *ok, cJSON *o, const char *name, cJSON *m)
+{
+	bool added = m && (name ? cJSON_AddItemToObject(o, name, m)
+				: cJSON_AddItemToArray(o, m));
+
+	if (!added)
+		cJSON_Delete(m);
+	*ok &= added;
+	return added ? m : NULL;
+}
+
+cJSON *wire_obj(bool *ok, cJSON *o, const char *name)
+{
+	return attach(ok, o, name, cJSON_CreateObject());
+}
+
+cJSON *wire_list(bool *ok, cJSON *o, const char *name)
+{
+	return attach(ok, o, name, cJSON_CreateArray());
 }
 
 int wire_add_base64(struct buf *b, const void *data, size_t len)
@@ -29,17 +193,81 @@ int wire_add_base64(struct buf *b, const void *data, size_t len)
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const unsigned char *p = data;
 	int r = buf_reserve(b, (len + 2) / 3 * 4);
+	char *to;
 
-	for (size_t i = 0; i < len && r == 0; i += 3) {
+	if (r < 0)
+		return r;
+	to = b->data + b->len;
+	for (size_t i = 0; i < len; i += 3, to += 4) {
 		size_t n = len - i < 3 ? len - i : 3;
 		unsigned v = (unsigned)p[i] << 16 |
 			     (n > 1 ? (unsigned)p[i + 1] << 8 : 0) |
 			     (n > 2 ? p[i + 2] : 0);
-		char four[4] = {digits[v >> 18], digits[v >> 12 & 63],
-			n > 1 ? digits[v >> 6 & 63] : '=',
-			n > 2 ? digits[v & 63] : '='};
 
-		r = buf_add(b, four, 4);
+		to[0] = digits[v >> 18];
+		to[1] = digits[v >> 12 & 63];
+		to[2] = n > 1 ? digits[v >> 6 & 63] : '=';
+		to[3] = n > 2 ? digits[v & 63] : '=';
 	}
+	*to = '\0';
+	b->len += (len + 2) / 3 * 4;
+	return 0;
+}
+
+/* ---- reading ---- */
+
+bool wire_is_picture(const struct wire_answer *a, int32_t media)
+{
+	const struct wire_media *m = media < 0 ? NULL : &a->media[media];
+
+	return m && m->is_valid && (m->type == MEDIA_PNG || m->type == MEDIA_JPEG);
+}
+
+bool wire_is_video(const struct wire_answer *a, int32_t media)
+{
+	const struct wire_media *m = media < 0 ? NULL : &a->media[media];
+
+	return m && m->is_valid && m->type == MEDIA_MP4;
+}
+
+int32_t wire_media_of(const struct wire_answer *a, const cJSON *o, const char *name)
+{
+	uint32_t index;
+
+	if (filter_media_index(json_str(o, name, ""), &index) < 0 ||
+		index >= a->n_media)
+		return -1;
+	return (int32_t)index;
+}
+
+struct wire_result *wire_result_add(struct verdict *v)
+{
+	struct wire_result *r;
+
+	if (v->n_results == WIRE_MEDIA_MAX)
+		return NULL;
+	r = &v->result[v->n_results++];
+	*r = (struct wire_result){.media = -1};
 	return r;
+}
+
+void wire_withheld_add(struct verdict *v, uint32_t n, const char *reason)
+{
+	struct wire_result *r = v->n_results < n ? wire_result_add(v) : NULL;
+
+	if (r)
+		google_words(reason && *reason
+				     ? reason
+				     : "withheld by the provider's safety filter",
+			r->reason, sizeof(r->reason));
+}
+
+bool wire_uri(const char *uri, char ret[static WIRE_URI_MAX])
+{
+	if (strlen(uri) >= WIRE_URI_MAX || uri[strcspn(uri, "\r\n\t\"\\")])
+		return false;
+	if (!(str_starts(uri, "gs://") && uri[5]) && !http_is_secure_url(uri))
+		return false;
+	strcpy(ret, uri);
+	return true;
 }

@@ -35,6 +35,7 @@ struct wire_job {
 	const struct wire_input *image; /* image= */
 	uint32_t n_images;
 	const struct wire_input *last; /* last=, or NULL */
+	const char *video_uri;         /* of a clip to extend; NULL: none. Veo only */
 	const char *storage_uri; /* gs://bucket/prefix/ for the result; NULL: inline */
 	bool is_developer_api;   /* Gemini API, not Vertex */
 };
@@ -63,25 +64,38 @@ enum verdict_kind {
 	VERDICT_NO_MODEL,  /* the provider does not have it: try the successor */
 	VERDICT_BUSY,      /* quota or overload: wait, next region, fallback */
 	VERDICT_REFUSED,   /* a safety filter; costs what the row says */
-	VERDICT_UNUSABLE,  /* charged, but nothing can be served */
+	VERDICT_UNUSABLE,  /* accepted, but nothing can be served */
 	VERDICT_UNKNOWN,   /* may have been accepted */
 };
 
-#define WIRE_OPERATION_MAX 1024
+/* What is booked for it. Set together with the kind. */
+enum verdict_charge {
+	CHARGE_NOTHING,  /* rejected, or still under way */
+	CHARGE_USAGE,    /* the price of `usage` */
+	CHARGE_REFUSAL,  /* accepted and brought nothing: what the row says of that */
+	CHARGE_RESERVED, /* not known: all that was reserved */
+};
 
+#define WIRE_OPERATION_MAX 1024
+#define WIRE_URI_MAX 1280 /* a bucket's and an object's name */
+
+/* One of the takes. Usable ones come first. */
 struct wire_result {
-	int32_t media;    /* index of the media string; -1: refused or missing */
-	char reason[160]; /* of a refusal */
-	char uri[1024];   /* gs:// or https:// where the bytes are; "": inline */
+	bool is_usable;         /* as far as the answer tells, it can be served */
+	int32_t media;          /* index of the media string; -1: none */
+	char reason[160];       /* why it is not usable */
+	char uri[WIRE_URI_MAX]; /* gs:// or http(s)://, where it is; "": inline */
 };
 
 struct verdict {
 	enum verdict_kind kind;
-	struct err err;         /* everything but DONE, OPERATION and PENDING */
+	enum verdict_charge charge;
+	struct err err;         /* everything but DONE and OPERATION; PENDING: may be
+				   set, the poll itself failed */
 	bool is_final;          /* BUSY: waiting does not help (daily quota, limit 0) */
 	int64_t retry_after_ms; /* larger of header and RetryInfo; -1: none */
-	struct usage usage;     /* DONE, UNUSABLE, REFUSED: what was used */
-	uint32_t n_results;
+	struct usage usage;     /* CHARGE_USAGE; REFUSED: as far as it is told */
+	uint32_t n_results;     /* DONE: at least n_takes of the job */
 	struct wire_result result[WIRE_MEDIA_MAX];
 	char operation[WIRE_OPERATION_MAX];
 	struct buf text; /* of a text model; owned: verdict_finish */
@@ -90,9 +104,43 @@ struct verdict {
 };
 
 void verdict_finish(struct verdict *v);
-/* Sets kind and err.code and the sentence. Returns v->kind. */
+/* Sets kind, its usual charge, err.code and the sentence. Returns v->kind. */
 enum verdict_kind verdict_set(struct verdict *v, enum verdict_kind kind, int code,
 	const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/* `,"name":"<base64>"` or the like: a JSON string member with the data in base64. */
+/* DONE, OPERATION or PENDING. */
+enum verdict_kind verdict_ok(struct verdict *v, enum verdict_kind kind);
+
+/* Whether the value of an option goes out with the call. The catalogue says what a path
+ * may ask; a model behind it may not know the parameter by now. What is asked and not
+ * sent is listed as dropped. */
+bool wire_sends(const struct wire_job *j, enum option_id id);
+/* The seed as sent; false: none is. */
+bool wire_seed(const struct wire_job *j, uint64_t *ret);
+
+/* Members of a request. *ok turns false where memory is short: a body that lacks a
+ * parameter would buy something else. NULL values are left out. */
+void wire_str(bool *ok, cJSON *o, const char *name, const char *v);
+void wire_int(bool *ok, cJSON *o, const char *name, int64_t v);
+void wire_num(bool *ok, cJSON *o, const char *name, double v);
+void wire_bool(bool *ok, cJSON *o, const char *name, bool v);
+cJSON *wire_obj(bool *ok, cJSON *o, const char *name);
+cJSON *wire_list(bool *ok, cJSON *o, const char *name);
+
+/* Appends the data in base64, without quotes. -ENOMEM. */
 int wire_add_base64(struct buf *b, const void *data, size_t len);
+
+/* ---- reading ---- */
+
+/* Whether it is a picture or a video that can be served, by its bytes. */
+bool wire_is_picture(const struct wire_answer *a, int32_t media);
+bool wire_is_video(const struct wire_answer *a, int32_t media);
+/* The index in "@media:N"; -1: none, or out of range. */
+int32_t wire_media_of(const struct wire_answer *a, const cJSON *o, const char *name);
+/* Adds a result; NULL when there are WIRE_MEDIA_MAX. */
+struct wire_result *wire_result_add(struct verdict *v);
+/* Adds what was withheld, up to n in all. reason NULL: not told. */
+void wire_withheld_add(struct verdict *v, uint32_t n, const char *reason);
+/* A place the bytes may be fetched from: gs://, https://, or this machine. False: it is
+ * none, or too long. */
+bool wire_uri(const char *uri, char ret[static WIRE_URI_MAX]);

@@ -128,7 +128,13 @@ static void alphabets_and_padding(void)
 		{"Zm9vY", "foo", false},
 		{"Zm9v!", "foo", false},
 		{"Zg==Zg==", "f", false},
-		{"Z\\u0067==", NULL, false},
+		{"Z\\u0067==", "f", true},
+		{"fn5\\u002B", "~~~", true},
+		{"fn5\\u002bfn5-fn5-fn5-", "~~~~~~~~~~~~", true},
+		{"Zg\\u003d\\u003D", "f", true},
+		{"Zm9v\\u0122", "foo", false},
+		{"Zm9v\\u00 2", "foo", false},
+		{"Zm9vZm9v!Zm9v", NULL, false},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

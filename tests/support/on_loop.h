@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* Runs a function of the test on the loop's thread and waits for it. */
+#include <semaphore.h>
+#include <time.h>
+
+#include "backend/net/loop.h"
+#include "cache/base/mem.h"
+
+struct on_loop {
+	struct post post;
+	void (*run)(void *arg);
+	void *arg;
+	sem_t done;
+};
+
+static inline void on_loop_run(struct post *p)
+{
+	struct on_loop *o = container_of(p, struct on_loop, post);
+
+	o->run(o->arg);
+	sem_post(&o->done);
+}
+
+static inline void on_loop(struct loop *l, void (*run)(void *arg), void *arg)
+{
+	struct on_loop o = {.run = run, .arg = arg};
+
+	sem_init(&o.done, 0, 0);
+	loop_post(l, &o.post, on_loop_run);
+	sem_wait(&o.done);
+	sem_destroy(&o.done);
+}
+
+/* Seconds until it gives up; false then. */
+static inline bool wait_sem(sem_t *s, int seconds)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_sec += seconds;
+	return sem_timedwait(s, &t) == 0;
+}
