@@ -5,7 +5,7 @@
 #include <pthread.h>
 
 struct job {
-	int height;
+	int height, step;
 	band_fn fn;
 	void *user;
 	const atomic_bool *stop;
@@ -18,24 +18,22 @@ static void *work(void *arg)
 	int y, r = 0;
 
 	while (atomic_load(&j->failed) == 0) {
-		y = atomic_fetch_add(&j->next, BAND_ROWS);
+		y = atomic_fetch_add(&j->next, j->step);
 		if (y >= j->height)
 			break;
 		if (j->stop && atomic_load(j->stop))
 			r = -ECANCELED;
 		else
 			r = j->fn(j->user, y,
-				j->height - y < BAND_ROWS ? j->height - y : BAND_ROWS);
+				j->height - y < j->step ? j->height - y : j->step);
 		if (r < 0)
 			atomic_store(&j->failed, r);
 	}
 	return NULL;
 }
 
-int bands_run(
-	int height, band_fn fn, void *user, const atomic_bool *stop, struct err *err)
+static int run(struct job j, struct err *err)
 {
-	struct job j = {.height = height, .fn = fn, .user = user, .stop = stop};
 	pthread_t second;
 	bool has_second = pthread_create(&second, NULL, work, &j) == 0;
 	int r;
@@ -47,4 +45,23 @@ int bands_run(
 	if (r == -ECANCELED)
 		return err_set(err, ECANCELED, "the drawing was stopped");
 	return r == -ENOMEM ? err_oom(err) : r;
+}
+
+int bands_run(
+	int height, band_fn fn, void *user, const atomic_bool *stop, struct err *err)
+{
+	return run((struct job){.height = height,
+			   .step = BAND_ROWS,
+			   .fn = fn,
+			   .user = user,
+			   .stop = stop},
+		err);
+}
+
+int bands_each(int n, band_fn fn, void *user, const atomic_bool *stop, struct err *err)
+{
+	return run(
+		(struct job){
+			.height = n, .step = 1, .fn = fn, .user = user, .stop = stop},
+		err);
 }

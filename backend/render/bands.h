@@ -14,3 +14,6 @@ typedef int (*band_fn)(void *user, int y, int n);
  * *stop (may be NULL): -ECANCELED. */
 int bands_run(
 	int height, band_fn fn, void *user, const atomic_bool *stop, struct err *err);
+
+/* The same for `n` whole things: fn gets each of 0..n by itself, as y. */
+int bands_each(int n, band_fn fn, void *user, const atomic_bool *stop, struct err *err);

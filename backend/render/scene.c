@@ -6,6 +6,7 @@
 #include "backend/render/compose.h"
 #include "backend/render/noise.h"
 #include "backend/render/subject.h"
+#include "backend/render/bands.h"
 #include "cache/base/mem.h"
 
 struct layer *scene_add(struct scene *s, painter_fn paint, float depth)
@@ -93,22 +94,35 @@ int scene_curve(struct scene *s, struct layer *l, const struct crest_spec *c)
 	return 0;
 }
 
+struct phases {
+	const struct scene *s;
+	struct layer *l;
+	enum subject kind;
+	const uint32_t *color;
+	float x, y, size;
+	bool is_left;
+	const atomic_bool *stop;
+};
+
+static int draw_phase(void *user, int i, int n)
+{
+	struct phases *p = user;
+
+	return subject_draw(p->s, p->kind, p->color, p->x, p->y, p->size, p->is_left,
+		(float)i / (float)p->l->n_frames, p->stop, &p->l->frames[i]);
+}
+
 static int add_phases(struct scene *s, struct layer *l, enum subject kind,
 	const uint32_t *color, float x, float y, float size, bool is_left, int n,
 	const atomic_bool *stop)
 {
+	struct phases p = {s, l, kind, color, x, y, size, is_left, stop};
+
 	l->frames = new_array(struct sprite, (size_t)n);
 	if (!l->frames)
 		return -ENOMEM;
 	l->n_frames = n;
-	for (int i = 0; i < n; i++) {
-		int r = subject_draw(s, kind, color, x, y, size, is_left,
-			(float)i / (float)n, stop, &l->frames[i]);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return bands_each(n, draw_phase, &p, stop, NULL);
 }
 
 /* The layer whose curve a subject stands on: the nearest so far. */

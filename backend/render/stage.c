@@ -95,16 +95,29 @@ static void close_circle(struct frame *f, int period, int fade)
 		}
 }
 
+struct keeping {
+	const struct frame *f;
+	struct texture *texture;
+};
+
+static int keep_band(void *user, int y, int n)
+{
+	struct keeping *k = user;
+
+	for (int i = y; i < y + n; i += 2) {
+		const uint8_t *row = k->f->rgba + 4 * (size_t)i * (size_t)k->f->w;
+
+		texture_put(k->texture, i, row, row + 4 * (size_t)k->f->w);
+	}
+	return 0;
+}
+
 static int keep(const struct frame *f, int x, int y, int w, struct texture *ret)
 {
+	struct keeping k = {f, ret};
 	int r = texture_init(ret, x, y, w, f->h);
 
-	for (int k = 0; r == 0 && k < f->h; k += 2) {
-		const uint8_t *row = f->rgba + 4 * (size_t)k * (size_t)f->w;
-
-		texture_put(ret, k, row, row + 4 * (size_t)f->w);
-	}
-	return r;
+	return r < 0 ? r : bands_run(f->h, keep_band, &k, NULL, NULL);
 }
 
 static int even(float v)
@@ -184,20 +197,29 @@ static int paint_phase(
 	return 0;
 }
 
+struct subject_phases {
+	struct stage *g;
+	struct actor *a;
+	struct layer *l;
+};
+
+static int phase_each(void *user, int i, int n)
+{
+	struct subject_phases *p = user;
+	int r = paint_phase(p->g, &p->l->frames[i], &p->a->texture[i], NULL);
+
+	free(p->l->frames[i].rgba);
+	p->l->frames[i].rgba = NULL;
+	return r;
+}
+
 static int paint_subject(struct stage *g, struct actor *a, struct layer *l,
 	const atomic_bool *stop, struct err *err)
 {
-	int r = 0;
+	struct subject_phases p = {g, a, l};
 
-	for (int i = 0; i < l->n_frames && i < STAGE_PHASES && r == 0; i++) {
-		if (stop && atomic_load(stop))
-			return err_set(err, ECANCELED, "the drawing was stopped");
-		r = paint_phase(g, &l->frames[i], &a->texture[i], err);
-		a->n_textures = i + 1;
-		free(l->frames[i].rgba);
-		l->frames[i].rgba = NULL;
-	}
-	return r;
+	a->n_textures = l->n_frames < STAGE_PHASES ? l->n_frames : STAGE_PHASES;
+	return bands_each(a->n_textures, phase_each, &p, stop, err);
 }
 
 static bool moves_alike(const struct layer *a, const struct layer *b)
