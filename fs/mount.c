@@ -313,6 +313,8 @@ int promptfs_serve(struct promptfs *fs, const char *mountpoint, bool debug,
 	if (r == 0) {
 		fcntl(fuse_session_fd(fs->session), F_SETFD, FD_CLOEXEC);
 		r = serve_mounted(fs, ready, user, err);
+		if (r < 0) /* nobody serves: end what waits for an answer */
+			fuse_session_unmount(fs->session);
 		control_stop(fs->control);
 		engine_stop(fs->engine);
 		notifier_stop(fs->notifier);
