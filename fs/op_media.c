@@ -58,6 +58,7 @@ static void open_blob(
 		fuse_reply_err(req, ESTALE);
 	} else if (atomic_load(&n->is_stored) && !atomic_load(&n->placeholder_told)) {
 		fi->keep_cache = 1;
+		fi->noflush = 1; /* nothing to flush: close asks nobody */
 		count_saved(fs, n);
 		fuse_reply_open(req, fi);
 	} else {

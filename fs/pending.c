@@ -32,7 +32,7 @@ bool waiter_is_over(const struct waiter *w)
 
 void waiter_reply(struct waiter *w, int error)
 {
-	struct fuse_file_info fi = {.keep_cache = 1};
+	struct fuse_file_info fi = {.keep_cache = 1, .noflush = 1};
 
 	/* Waits for a running callback; none starts after it. */
 	fuse_req_interrupt_func(w->req, NULL, NULL);

@@ -10,6 +10,7 @@ import subprocess
 import tarfile
 import tempfile
 import threading
+import unittest
 
 import mountfix
 from mountfix import OPENER, read, run
@@ -217,6 +218,27 @@ class Spellings(mountfix.MountCase):
         got = [p.communicate(timeout=60 * mountfix.SLOW)[0] for p in (first, second)]
         self.assertEqual(got[0], got[1])
         self.assertGreater(len(got[0]), 1000)
+
+
+class PageCache(unittest.TestCase):
+    """FUSE's own debug log lists every request that reaches the process."""
+
+    def test_a_second_read_asks_for_no_bytes(self):
+        mount = mountfix.Mount(flags=("-d",))
+        self.addCleanup(mount.discard)
+        path, data = mount.generate()
+        before = self.requests(mount)
+        self.assertGreater(before["READ"], 0)
+        self.assertEqual(read(path), data)
+        after = self.requests(mount)
+        self.assertEqual(after["READ"], before["READ"])
+        self.assertEqual(after["FLUSH"], before["FLUSH"])
+        self.assertEqual(after["OPEN"], before["OPEN"] + 1)
+
+    def requests(self, mount):
+        with open(mount.log, encoding="utf-8", errors="replace") as f:
+            log = f.read()
+        return {name: log.count(f"opcode: {name} (") for name in ("READ", "OPEN", "FLUSH")}
 
 
 if __name__ == "__main__":

@@ -101,8 +101,9 @@ def abandon(*_):
 class Mount:
     """One mount process. Start, use as a path, stop; kill() is the crash."""
 
-    def __init__(self, *options, base=None, start=True):
+    def __init__(self, *options, base=None, start=True, flags=("-f",)):
         self.options = options
+        self.flags = flags
         self.owns_base = base is None
         self.base = base or tempfile.mkdtemp(prefix="promptfs-test-")
         self.root = os.path.join(self.base, "mnt")
@@ -123,7 +124,7 @@ class Mount:
         options = ",".join((f"state={self.state}",) + self.options)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [PROMPTFS, "-f", "-o", options, self.root], env=self.environment(),
+                [PROMPTFS, *self.flags, "-o", options, self.root], env=self.environment(),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         LIVE.add(self)
 
