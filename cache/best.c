@@ -55,7 +55,7 @@ int cache_best(struct cache *c, uint64_t dir, enum media_type type, char **ret_n
 {
 	struct db_read *read;
 	struct scan s;
-	struct rd in;
+	struct rd in = {0};
 	struct key from;
 	char *name = NULL;
 	int r = db_read_begin(&c->db, &read);
@@ -66,7 +66,7 @@ int cache_best(struct cache *c, uint64_t dir, enum media_type type, char **ret_n
 	r = scan_begin(&s, read->txn, table_of(c, DB_BEST), &from, key_len(&from));
 	if (!r)
 		r = scan_next_row(&s, &in);
-	if (r > 0)
+	if (r > 0 && in.p)
 		name = strndup((const char *)in.p, rd_left(&in));
 	scan_end(&s);
 	db_read_end(&c->db, read);

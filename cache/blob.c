@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cache/blob.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,7 @@ int manifest_get(
 	struct cache *c, MDB_txn *txn, const struct digest *sha, struct manifest *ret)
 {
 	struct key k;
-	struct rd in;
+	struct rd in = {0};
 	int r;
 
 	manifest_key(&k, sha);
@@ -115,7 +116,7 @@ int pending_sweep(struct cache *c, MDB_txn *txn, bool is_open)
 {
 	struct key from;
 	struct scan s;
-	struct rd in;
+	struct rd in = {0};
 	int r;
 
 	key_start(&from);
@@ -267,6 +268,7 @@ int blob_writer_write(
 			r = tail_new(w, err);
 		if (r < 0)
 			return r;
+		assert(w->tail);
 		n = CACHE_CHUNK - w->tail->len;
 		n = len < n ? len : n;
 		memcpy(w->tail->data + w->tail->len, p, n);

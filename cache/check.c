@@ -115,7 +115,7 @@ static int check_table(struct check *k, enum db_table table, check_row_fn fn)
 
 static int check_row(struct check *k, MDB_txn *txn, const struct scan *s)
 {
-	struct rd in;
+	struct rd in = {0};
 
 	(void)txn;
 	if (row_check(&s->key, &s->value, &in) < 0)
@@ -126,7 +126,7 @@ static int check_row(struct check *k, MDB_txn *txn, const struct scan *s)
 static int check_prompt(struct check *k, MDB_txn *txn, const struct scan *s)
 {
 	struct digest sum;
-	struct rd in;
+	struct rd in = {0};
 
 	(void)txn;
 	if (row_check(&s->key, &s->value, &in) < 0) {
@@ -219,7 +219,7 @@ static int blob_next(struct check *k, bool is_first, struct blob_check *b)
 	struct db_read *read;
 	struct key from;
 	struct scan s;
-	struct rd in;
+	struct rd in = {0};
 	int r = db_read_begin(&c->db, &read);
 
 	if (r < 0)

@@ -34,7 +34,7 @@ static int garbage_next(struct cache *c, MDB_txn *txn, uint64_t *ret)
 {
 	struct key from;
 	struct scan s;
-	struct rd in;
+	struct rd in = {0};
 	int r;
 
 	key_start(&from);

@@ -126,7 +126,7 @@ static int apply_scopes(struct file_op *f, MDB_txn *txn, const struct totals *de
 static int keep_prompt(struct cache *c, MDB_txn *txn, const struct cache_place *place)
 {
 	struct key k;
-	struct rd in;
+	struct rd in = {0};
 	int r;
 
 	if (!place->prompt_id || !place->prompt)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cache/db.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -347,7 +348,7 @@ static void usage_add(struct db_usage *u, const size_t *ids, size_t n)
 int db_usage(struct db *db, struct db_usage *ret)
 {
 	struct db_usage u = {0};
-	struct db_read *read;
+	struct db_read *read = NULL;
 	MDB_cursor *cursor;
 	MDB_val k, v;
 	MDB_envinfo info;
@@ -356,6 +357,7 @@ int db_usage(struct db *db, struct db_usage *ret)
 
 	if (r < 0)
 		return r;
+	assert(read);
 	mdb_env_info(db->env, &info);
 	mdb_env_stat(db->env, &st);
 	u.page_bytes = st.ms_psize;

@@ -116,7 +116,7 @@ static void meta_key(struct key *k, const char *name)
 int meta_get(MDB_txn *txn, const struct db *db, const char *name, uint64_t *ret)
 {
 	struct key k;
-	struct rd in;
+	struct rd in = {0};
 	int r;
 
 	meta_key(&k, name);

@@ -91,7 +91,7 @@ int cache_history(struct cache *c, const struct digest *key, uint32_t n,
 	struct db_read *read;
 	struct removal gone = {0};
 	struct key k;
-	struct rd in;
+	struct rd in = {0};
 	int r = db_read_begin(&c->db, &read);
 
 	if (r < 0)
@@ -143,7 +143,7 @@ int cache_history_list(struct cache *c, uint64_t dir,
 	struct db_read *read;
 	struct key from;
 	struct scan s;
-	struct rd in;
+	struct rd in = {0};
 	int r = db_read_begin(&c->db, &read);
 
 	if (r < 0)

@@ -28,7 +28,7 @@ int entry_get(
 	struct cache *c, MDB_txn *txn, const struct digest *key, struct entry *ret)
 {
 	struct key k;
-	struct rd in;
+	struct rd in = {0};
 	uint64_t score;
 	int r;
 

@@ -47,7 +47,7 @@ static int input_get(
 	struct cache *c, MDB_txn *txn, const char *name, struct input_brief *ret)
 {
 	struct key k;
-	struct rd in;
+	struct rd in = {0};
 	int r;
 
 	input_key(&k, name);
@@ -253,7 +253,7 @@ static int input_after(struct cache *c, const char *after,
 	struct db_read *read;
 	struct key from;
 	struct scan s;
-	struct rd in;
+	struct rd in = {0};
 	int r = db_read_begin(&c->db, &read);
 
 	if (r < 0)

@@ -15,7 +15,7 @@ int cache_prompt_by_hash(
 	struct db_read *read;
 	struct scan s;
 	struct key from;
-	struct rd in;
+	struct rd in = {0};
 	char *text = NULL;
 	int r;
 
@@ -33,13 +33,13 @@ int cache_prompt_by_hash(
 	r = scan_begin(&s, read->txn, table_of(c, DB_PROMPTS), &from, HASH_DIGITS / 2);
 	if (!r)
 		r = scan_next_row(&s, &in);
-	if (r > 0) {
+	if (r > 0 && in.p) {
 		text = strndup((const char *)in.p, rd_left(&in));
 		r = text ? 1 : -ENOMEM;
 	}
 	scan_end(&s);
 	db_read_end(&c->db, read);
-	if (r <= 0)
+	if (r <= 0 || !text)
 		return r < 0 ? r : -ENOENT;
 	*ret = text;
 	if (ret_len)

@@ -58,7 +58,7 @@ static int collect_page(struct cache *c, const struct prune_rule *rule,
 	struct entry e;
 	struct scan s;
 	struct key from;
-	struct rd in;
+	struct rd in = {0};
 	int n = 0, r = db_read_begin(&c->db, &read);
 
 	if (r < 0)
@@ -158,7 +158,7 @@ static int item_prune(struct prune_op *p, MDB_txn *txn, const struct item *item)
 	struct cache *c = p->cache;
 	scoped(record_finish) struct record rec = {0};
 	struct entry e;
-	uint64_t freed;
+	uint64_t freed = 0;
 	int r = entry_get(c, txn, &item->key, &e);
 
 	if (r < 0)

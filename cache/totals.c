@@ -79,7 +79,7 @@ static int totals_change(
 	struct totals t = {0};
 	uint8_t b[TOTALS_BYTES];
 	struct wr w = {b};
-	struct rd in;
+	struct rd in = {0};
 	int r = row_get(txn, table, k, &in);
 
 	if (!r)
@@ -142,7 +142,7 @@ static int totals_each(struct cache *c, enum db_table table, const struct key *f
 	size_t prefix = key_len(from);
 	struct db_read *read;
 	struct scan s;
-	struct rd in;
+	struct rd in = {0};
 	int r = db_read_begin(&c->db, &read);
 
 	if (r < 0)
@@ -176,7 +176,7 @@ int cache_totals(struct cache *c, uint64_t dir, const char *model, struct totals
 	struct totals sum = {0};
 	struct db_read *read;
 	struct key k;
-	struct rd in;
+	struct rd in = {0};
 	int r;
 
 	totals_key(c, &k, dir, model ? model : "");

@@ -67,7 +67,7 @@ static void list_key(
 static int node_get(struct cache *c, MDB_txn *txn, uint64_t id, struct node *ret)
 {
 	struct key k;
-	struct rd in;
+	struct rd in = {0};
 	size_t len;
 	int r;
 
@@ -110,7 +110,7 @@ static int dir_get(
 	struct cache *c, MDB_txn *txn, uint64_t parent, const char *name, uint64_t *ret)
 {
 	struct key k;
-	struct rd in;
+	struct rd in = {0};
 	int r;
 
 	dir_key(c, &k, parent, name);
@@ -328,7 +328,7 @@ int tree_name(struct cache *c, MDB_txn *txn, uint64_t dir, uint64_t cookie, char
 {
 	struct cache_entry e;
 	struct key k;
-	struct rd in;
+	struct rd in = {0};
 	MDB_val key;
 	int r;
 
@@ -376,7 +376,7 @@ int cache_list(
 {
 	struct db_read *read;
 	struct scan s;
-	struct rd in;
+	struct rd in = {0};
 	struct key from;
 	int r;
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -61,7 +62,7 @@ int cache_view_iov(struct cache_view *v, uint64_t blob_id, uint64_t size, uint64
 		uint64_t index = off / CACHE_CHUNK, start = index * CACHE_CHUNK;
 		size_t want = size - start < CACHE_CHUNK ? size - start : CACHE_CHUNK;
 		size_t skip = off - start, part = want - skip;
-		const uint8_t *p;
+		const uint8_t *p = NULL;
 		int r;
 
 		if (index > UINT32_MAX)
@@ -69,6 +70,7 @@ int cache_view_iov(struct cache_view *v, uint64_t blob_id, uint64_t size, uint64
 		r = chunk_get(v, blob_id, (uint32_t)index, want, &p);
 		if (r < 0)
 			return r;
+		assert(p);
 		part = part < len ? part : len;
 		iov[used].iov_base = (void *)(p + skip);
 		iov[used++].iov_len = part;
@@ -94,6 +96,7 @@ static int read_some(struct cache *c, uint64_t blob_id, uint64_t size, uint64_t 
 		return r;
 	r = cache_view_iov(v, blob_id, size, off, len, iov, &n, ret);
 	for (int i = 0; !r && i < n; i++) {
+		assert(iov[i].iov_base);
 		memcpy(to, iov[i].iov_base, iov[i].iov_len);
 		to += iov[i].iov_len;
 	}

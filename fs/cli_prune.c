@@ -125,7 +125,7 @@ static bool is_confirmed(void)
 
 static int prune(struct session *s, const struct rule *rule)
 {
-	int64_t files;
+	int64_t files = 0;
 	int code = run(s, rule, true, &files);
 
 	if (code != EXIT_OK || rule->dry_run || !files)

@@ -46,7 +46,7 @@ static void usd(const cJSON *cost, const char *name, char ret[static MONEY_TEXT]
 	if (cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(cost, name)))
 		money_format(member_ud(cost, name), ret);
 	else
-		strcpy(ret, "?");
+		snprintf(ret, MONEY_TEXT, "?");
 }
 
 static void show(const cJSON *answer, const char *path, struct sums *sums)

@@ -441,7 +441,8 @@ static int add_fuse_option(struct config *c, const char *option, struct err *err
 		if (r == 0)
 			r = buf_addc(&b, *option);
 	}
-	return r < 0 ? err_oom(err) : set_text(&c->fuse_options, b.data, err);
+	return r < 0 ? err_oom(err)
+		     : set_text(&c->fuse_options, b.data ? b.data : "", err);
 }
 
 int config_option(struct config *c, const char *option, struct err *err)

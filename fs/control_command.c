@@ -2,6 +2,7 @@
 #include "fs/control_command.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "backend/policy/limits.h"
@@ -67,7 +68,7 @@ static int resolve_link(
 
 	if (r < 0)
 		return err_set(err, -r, "%.150s: no model can make this file", path);
-	strcpy(p->req.model, row->name);
+	snprintf(p->req.model, sizeof(p->req.model), "%s", row->name);
 	p->kind = p->sidecar == SIDECAR_NONE ? PLACE_MEDIA : PLACE_SIDECAR;
 	p->selector = SELECT_NONE;
 	return 0;

@@ -60,6 +60,7 @@ static bool add_job(const struct engine *e, cJSON *list, const struct job *j)
 	cJSON *o = cJSON_CreateObject();
 	struct job_brief b;
 	struct buf path = {0};
+	int64_t tenths;
 	bool ok;
 
 	if (!o || !cJSON_AddItemToArray(list, o)) {
@@ -67,13 +68,13 @@ static bool add_job(const struct engine *e, cJSON *list, const struct job *j)
 		return false;
 	}
 	brief_of(e, j, &b);
+	tenths = (clk_real_ms() - b.since_ms) / 100;
 	ok = request_display(&j->req, &path) == 0 &&
 	     cJSON_AddStringToObject(o, "path", path.data) &&
 	     cJSON_AddStringToObject(o, "model", j->req.model) &&
 	     cJSON_AddStringToObject(
 		     o, "state", b.state == JOB_QUEUED ? "queued" : "generating") &&
-	     cJSON_AddNumberToObject(
-		     o, "seconds", (double)((clk_real_ms() - b.since_ms) / 100) / 10) &&
+	     cJSON_AddNumberToObject(o, "seconds", (double)tenths / 10) &&
 	     json_add_int(o, "position", b.position) &&
 	     json_add_int(o, "readers", b.readers);
 	buf_finish(&path);

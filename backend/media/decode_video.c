@@ -140,6 +140,7 @@ static int open_codec(struct video *v)
 	const AVCodec *codec = NULL;
 	int r;
 
+	assert(v->stream);
 	/* The native AV1 decoder needs hardware, so name the one that does not. */
 	if (v->stream->codecpar->codec_id == AV_CODEC_ID_AV1)
 		codec = avcodec_find_decoder_by_name("libdav1d");
@@ -202,7 +203,8 @@ static int look_ahead(struct video *v)
 		else if (r == 0)
 			v->has_ahead = true;
 		if (r < 0)
-			return fault(v, r, v->codec->codec->name);
+			return fault(
+				v, r, avcodec_get_name(v->stream->codecpar->codec_id));
 	}
 	return 1;
 }

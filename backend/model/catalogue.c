@@ -52,7 +52,7 @@ static bool is_name(const char *s)
 {
 	static const char *const taken[] = {"auto", "best", "cheap"};
 	static const char extra[] = "._@:+-";
-	size_t n = strlen(s);
+	size_t n = s ? strlen(s) : 0;
 
 	if (n == 0 || n > REQUEST_MODEL_MAX || s[0] == '.' || s[0] == '@' ||
 		str_in(s, taken, ARRAY_SIZE(taken)))

@@ -192,7 +192,7 @@ int price_actual(const struct model_row *row, const struct request *req,
 int price_refusal(const struct model_row *row, const struct request *req,
 	uint32_t takes, int64_t *ret, struct err *err)
 {
-	struct price_estimate e;
+	struct price_estimate e = {0};
 	int r;
 
 	if (!row->refusal_is_full) {
@@ -208,7 +208,7 @@ int price_refusal(const struct model_row *row, const struct request *req,
 static bool estimate_of(const struct model_row *row, const struct request *req,
 	uint32_t takes, int64_t *ret)
 {
-	struct price_estimate e;
+	struct price_estimate e = {0};
 
 	if (price_estimate(row, req, takes, &e, NULL) < 0)
 		return false;
@@ -272,7 +272,7 @@ static void raise(const struct model_row *row, const struct request *req,
 int price_worst(const struct price_scope *s, const struct model_row *row,
 	const struct request *req, uint32_t takes, int64_t *ret, struct err *err)
 {
-	struct price_estimate e;
+	struct price_estimate e = {0};
 	int64_t worst;
 	int r = price_estimate(row, req, takes, &e, err);
 

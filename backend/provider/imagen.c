@@ -2,6 +2,7 @@
 #include "backend/provider/imagen.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "backend/policy/limits.h"
@@ -82,7 +83,7 @@ static void read_picture(const struct wire_answer *a, const cJSON *e, struct ver
 		return;
 	r->media = media;
 	r->is_usable = usable;
-	strcpy(r->uri, place);
+	snprintf(r->uri, sizeof(r->uri), "%s", place);
 	if (!usable)
 		google_words("the provider sent neither PNG nor JPEG", r->reason,
 			sizeof(r->reason));

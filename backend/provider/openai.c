@@ -166,7 +166,7 @@ static void read_picture(const struct wire_answer *a, const cJSON *e, struct ver
 		return;
 	r->media = media;
 	r->is_usable = usable;
-	strcpy(r->uri, place);
+	snprintf(r->uri, sizeof(r->uri), "%s", place);
 	if (!usable)
 		google_words("the server sent neither PNG nor JPEG", r->reason,
 			sizeof(r->reason));

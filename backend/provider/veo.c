@@ -146,7 +146,7 @@ static void read_video(const struct wire_answer *a, const cJSON *e, struct verdi
 		return;
 	r->media = media;
 	r->is_usable = usable;
-	strcpy(r->uri, place);
+	snprintf(r->uri, sizeof(r->uri), "%s", place);
 	if (!usable)
 		google_words("the provider sent no MP4", r->reason, sizeof(r->reason));
 }

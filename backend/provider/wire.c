@@ -268,6 +268,6 @@ bool wire_uri(const char *uri, char ret[static WIRE_URI_MAX])
 		return false;
 	if (!(str_starts(uri, "gs://") && uri[5]) && !http_is_secure_url(uri))
 		return false;
-	strcpy(ret, uri);
+	memcpy(ret, uri, strlen(uri) + 1);
 	return true;
 }

@@ -301,6 +301,7 @@ static int take_report(struct worker *w, uint32_t len, struct quality *ret)
 	struct err why = {0};
 	int r;
 
+	assert(ret);
 	if (len == 0 || len > QUALITY_MAX_JSON)
 		return misbehaved(w, "its report has an impossible length");
 	r = recv_all(w, w->chunk, len);

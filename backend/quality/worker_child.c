@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "backend/quality/worker_child.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,6 +223,7 @@ static int convert(uint64_t size, enum media_type to, struct err *err)
 
 	if (r < 0)
 		return r;
+	assert(p.width > 0);
 	row = new_array(uint8_t, 3 * (size_t)p.width);
 	if (!row)
 		return err_oom(err);

@@ -147,8 +147,8 @@ static void put_pair(const struct stage *g, const struct lay *lays, float second
 
 int stage_frame(const struct stage *g, float seconds, const struct encode_frame *f)
 {
-	struct lay lays[SCENE_LAYERS_MAX];
-	scoped_free uint8_t *tmp = malloc(4 * ((size_t)g->scene.w + 16));
+	struct lay lays[SCENE_LAYERS_MAX] = {0};
+	scoped_free uint8_t *tmp = new_array(uint8_t, 4 * ((size_t)g->scene.w + 16));
 
 	if (!tmp)
 		return -ENOMEM;

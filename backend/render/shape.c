@@ -235,7 +235,7 @@ void path_fill(struct tile *t, const struct path *path, v4 c_top, v4 c_bottom,
 	yb = clampi(ceilf(hi.y), t->y0, t->y0 + t->h);
 	if (xa >= xb || ya >= yb)
 		return;
-	cov = malloc(sizeof(float) * (size_t)(xb - xa) * (size_t)(yb - ya));
+	cov = new_array(float, (size_t)(xb - xa) * (size_t)(yb - ya));
 	if (!cov || path_cover(path, xa, ya, xb - xa, yb - ya, cov) < 0) {
 		free(cov);
 		t->failed = true;

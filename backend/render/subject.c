@@ -252,8 +252,8 @@ static int light_up(const struct easel *e)
 {
 	struct sprite *out = e->out;
 	size_t n = (size_t)out->w * (size_t)out->h;
-	scoped_free uint16_t *a = malloc(n * sizeof(*a));
-	scoped_free uint16_t *b = malloc(n * sizeof(*b));
+	scoped_free uint16_t *a = new_array(uint16_t, n);
+	scoped_free uint16_t *b = new_array(uint16_t, n);
 	int r = (int)(e->size * 0.02f) + 1;
 
 	if (!a || !b)
@@ -300,7 +300,7 @@ int subject_draw(const struct scene *s, enum subject kind, const uint32_t *color
 	out.y = (int)floorf(y + k * (BOX_Y0 - foot));
 	out.w = (int)(k * (BOX_X1 - BOX_X0)) + 2;
 	out.h = (int)(k * (BOX_Y1 - BOX_Y0)) + 2;
-	out.rgba = malloc(4 * (size_t)out.w * (size_t)out.h);
+	out.rgba = new_array(uint8_t, 4 * (size_t)out.w * (size_t)out.h);
 	if (!out.rgba)
 		return -ENOMEM;
 	r = paint_bands(&e, f->habitat == ON_GROUND, stop);
