@@ -6,6 +6,7 @@ Each figure is a ratio within one run; nothing here passes or fails. Page caches
 cold on the first read of a mount (it is mounted anew), the bytes behind are warm.
 usage: bench_mount.py PROMPTFS FILL_STORE MEASURE PASSTHROUGH BENCH_STORE [--quick]
 """
+import json
 import os
 import shutil
 import signal
@@ -154,26 +155,27 @@ def names(tmp, count):
                                               f"{ours / ext4:.2f} of ext4"])
 
 
-def parked(tmp):
-    state, mnt = os.path.join(tmp, "pstate"), os.path.join(tmp, "pmnt")
+def parked(tmp, takes, what):
+    state, mnt = (os.path.join(tmp, f"{d}{takes}") for d in ("pstate", "pmnt"))
     os.makedirs(mnt)
     count = 1000 if QUICK else 10000
     mounted = Mounted([PROMPTFS, "-f", "-o",
                        f"state={state},log_level=error,latency=600000,stop_timeout=0", mnt],
                       mnt)
     before = mounted.rss_kib()
-    opener = subprocess.Popen([MEASURE, "park", os.path.join(mnt, "prompts"), str(count)],
-                              stdout=subprocess.PIPE, text=True)
+    opener = subprocess.Popen([MEASURE, "park", os.path.join(mnt, "prompts"), str(count),
+                               str(takes)], stdout=subprocess.PIPE, text=True)
     opener.stdout.readline()
     status = os.path.join(mnt, ".promptfs/status.json")
     for _ in range(600):
         time.sleep(0.05)
         with open(status, encoding="utf-8") as f:
-            if f.read().count('"readers": 1') >= count:
-                break
+            slots = json.load(f)["slots"]
+        if slots["queue_size"] + slots["active_requests"] >= count:
+            break
     time.sleep(1.2)
     after = mounted.rss_kib()
-    row(f"{count} parked opens, memory", ["", "", f"{(after - before) / 1024:.1f} MiB",
+    row(f"{count} parked opens, {what}", ["", "", f"{(after - before) / 1024:.1f} MiB",
                                           f"{(after - before) * 1024 / count:.0f} B each"])
     mounted.__exit__()
     opener.wait(timeout=60)
@@ -203,7 +205,8 @@ def main():
         reads(tmp, "1,000 x 2 MiB", 100 if QUICK else 999, 2 * MIB, "readall")
         for count in (10000,) if QUICK else (10000, 100000):
             names(tmp, count)
-        parked(tmp)
+        parked(tmp, 100, "of takes")
+        parked(tmp, 1, "of prompts")
         large_index(tmp)
     finally:
         shutil.rmtree(tmp, ignore_errors=True)

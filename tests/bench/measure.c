@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Times one access pattern and prints seconds; the work of bench_mount.py.
  * usage: measure read FILE | readall DIR | stat DIR ROUNDS
- *        measure park PROMPTS-DIR COUNT: that many opens of files not generated, at
- * once */
+ *        measure park PROMPTS-DIR COUNT TAKES: that many opens of files not made
+ *        yet, TAKES of each prompt, at once */
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -80,7 +80,7 @@ static size_t each(const char *path, struct names all, const char *what, int rou
 
 struct park {
 	const char *dir;
-	int number;
+	int number, takes; /* of each prompt */
 };
 
 static void *park_main(void *user)
@@ -88,14 +88,14 @@ static void *park_main(void *user)
 	struct park *p = user;
 	char path[4096];
 
-	snprintf(path, sizeof(path), "%s/parked open %d/imagen-3/1.png", p->dir,
-		p->number);
+	snprintf(path, sizeof(path), "%s/parked open %d/imagen-3/%d.png", p->dir,
+		p->number / p->takes, p->number % p->takes + 1);
 	close(open(path, O_RDONLY));
 	return NULL;
 }
 
 /* Prints a line when all threads run; returns when the mount has answered them. */
-static int park(const char *dir, int count)
+static int park(const char *dir, int count, int takes)
 {
 	pthread_t *threads = calloc((size_t)count, sizeof(*threads));
 	struct park *all = calloc((size_t)count, sizeof(*all));
@@ -104,7 +104,7 @@ static int park(const char *dir, int count)
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 64 * 1024);
 	for (int i = 0; i < count; i++) {
-		all[i] = (struct park){dir, i};
+		all[i] = (struct park){dir, i, takes};
 		if (pthread_create(&threads[i], &attr, park_main, &all[i]))
 			return 1;
 	}
@@ -124,7 +124,7 @@ int main(int argc, char **argv)
 	double start;
 
 	if (!strcmp(what, "park"))
-		return park(path, rounds);
+		return park(path, rounds, argc > 4 ? atoi(argv[4]) : 1);
 	if (!strcmp(what, "readall") || !strcmp(what, "stat"))
 		all = list(path);
 	start = now();
