@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 import mountfix
 from mountfix import read, run, text
@@ -35,6 +36,7 @@ class Full(mountfix.MountCase):
         os.unlink(filler)
         run("mount", "-o", "remount," + LARGE, self.base)
         self.assertEqual(read(refused)[:4], b"\x89PNG")
+        time.sleep(mountfix.SNAPSHOT_S)  # the sidecar's content holds for a second
         self.assertEqual(read(refused + ".error"), b"")
         self.mount.command("verify", self.mount.root)
 
