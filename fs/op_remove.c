@@ -62,7 +62,7 @@ void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 }
 
 /* Every prompt exists already and nothing else can be made. Without a handler the
- * answer would be "function not implemented". */
+ * answer is ENOSYS, which reads like a broken program. */
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	fuse_reply_err(req, EPERM);
