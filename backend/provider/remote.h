@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* Providers across a network, without I/O: from a call to an HTTP request, and from an
+ * answer to a verdict. The engine sends, retries, polls and pays, once for all of them.
+ *
+ * A remote is immutable after its making: any thread. It holds no secrets; the engine
+ * adds what `auth` names. All functions are pure. */
+#include "backend/provider/wire.h"
+
+enum remote_auth {
+	AUTH_NONE,
+	AUTH_BEARER, /* Authorization: Bearer <token or key> */
+	AUTH_GOOGLE_KEY, /* x-goog-api-key: <key> */
+};
+
+/* One HTTP request. Owned: remote_call_finish. */
+struct remote_call {
+	const char *method;
+	struct buf url;
+	struct buf body; /* JSON; empty with GET */
+	enum remote_auth auth;
+	bool is_paid;        /* goes out at most once */
+	bool is_media;       /* the answer's body is the media itself, not JSON */
+	uint64_t answer_max; /* bytes of the answer's body */
+	const char *user_project; /* x-goog-user-project, borrowed from the remote; NULL */
+};
+void remote_call_finish(struct remote_call *c);
+
+struct remote;
+
+struct remote_config {
+	enum backend_id backend; /* VERTEX, GEMINI, OPENAI */
+	const char *endpoint;    /* base address; NULL: the service's own */
+	const char *storage_endpoint; /* of Cloud Storage; NULL: its own */
+	const char *project;     /* VERTEX; NULL: -EACCES at open, with a sentence */
+	const char *location;    /* "us-central1+europe-west4"; NULL: "us-central1" */
+	const char *user_project; /* quota project, or NULL */
+	bool is_anonymous;       /* the server wants no credentials */
+};
+/* -EINVAL with a sentence (an endpoint that is no http(s) address, plain http to
+ * another machine, a malformed location); -ENOMEM. */
+int remote_new(const struct remote_config *c, struct remote **ret, struct err *err);
+void remote_free(struct remote *r); /* NULL is fine */
+enum backend_id remote_backend(const struct remote *r);
+bool remote_is_paid(const struct remote *r, const struct model_row *row); /* has a
+									     price > 0 */
+
+/* Never this kind, or not with this backend: -EOPNOTSUPP, -ENOENT (a model it does not
+ * offer; the sentence names a successor if there is one), with a sentence. */
+int remote_can_make(const struct remote *r, const struct model_row *row,
+	const struct request *req, struct err *err);
+
+/* How many places a call can be tried at, >= 1: regions; a row may name its own. */
+uint32_t remote_places(const struct remote *r, const struct model_row *row);
+/* "us-central1"; "" where there are no regions. */
+const char *remote_place(
+	const struct remote *r, const struct model_row *row, uint32_t place);
+
+/* How many takes one call can make (Imagen: count of the row; Gemini: 1). */
+uint32_t remote_takes_max(const struct remote *r, const struct model_row *row);
+
+/* The call that makes it, and the reading of its answer. -EINVAL, -EACCES, -ENOMEM. */
+int remote_make(const struct remote *r, const struct wire_job *j, uint32_t place,
+	struct remote_call *ret, struct err *err);
+void remote_read(const struct remote *r, const struct wire_job *j,
+	const struct wire_answer *a, struct verdict *v);
+
+/* Polling a named operation: of its own model and region, whatever the configuration
+ * says by now. -EINVAL: not an operation of this backend. */
+int remote_poll(const struct remote *r, const char *operation, struct remote_call *ret,
+	struct err *err);
+void remote_read_poll(const struct remote *r, const struct wire_job *j,
+	const struct wire_answer *a, struct verdict *v);
+
+/* Fetching media from where an answer says it is: gs:// or http(s)://. Credentials only
+ * go to the service itself and to Cloud Storage. -EINVAL. */
+int remote_fetch(const struct remote *r, const char *uri, struct remote_call *ret,
+	struct err *err);
+
+/* Looking for what a call whose answer was lost has left below gs://bucket/prefix/. */
+int remote_list(const struct remote *r, const char *prefix, struct remote_call *ret,
+	struct err *err);
+/* The names in the answer, as gs:// addresses, at most max. Returns how many; <0: no
+ * list (-EPROTO, -EACCES, -EBUSY, ...) with a sentence. */
+int remote_read_list(const struct wire_answer *a, const char *prefix,
+	char (*uri)[WIRE_URI_MAX], uint32_t max, struct err *err);
+const char *remote_name(const struct remote *r);
