@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "backend/provider/wire.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -264,8 +265,12 @@ void wire_withheld_add(struct verdict *v, uint32_t n, const char *reason)
 
 bool wire_uri(const char *uri, char ret[static WIRE_URI_MAX])
 {
-	if (strlen(uri) >= WIRE_URI_MAX || uri[strcspn(uri, "\r\n\t\"\\")])
+	if (strlen(uri) >= WIRE_URI_MAX)
 		return false;
+	for (const char *s = uri; *s; s++) {
+		if (iscntrl((unsigned char)*s) || strchr("\"\\", *s))
+			return false;
+	}
 	if (!(str_starts(uri, "gs://") && uri[5]) && !http_is_secure_url(uri))
 		return false;
 	memcpy(ret, uri, strlen(uri) + 1);
