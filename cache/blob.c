@@ -331,6 +331,12 @@ uint64_t blob_writer_size(const struct blob_writer *w)
 	return w->size;
 }
 
+enum media_type blob_writer_type(const struct blob_writer *w)
+{
+	return media_sniff(
+		w->head, w->size < sizeof(w->head) ? w->size : sizeof(w->head));
+}
+
 uint64_t blob_writer_tail(const struct blob_writer *w)
 {
 	return w->tail ? w->tail->len : 0;
@@ -405,8 +411,7 @@ static int blob_store_new(
 	*m = (struct manifest){
 		.blob_id = id,
 		.size = w->size,
-		.type = media_sniff(
-			w->head, w->size < sizeof(w->head) ? w->size : sizeof(w->head)),
+		.type = blob_writer_type(w),
 	};
 	return r;
 }

@@ -16,12 +16,24 @@
 
 struct engine;
 struct ticket;
+struct ledger_budget;
+
+/* A provider across a network. Strings are copied. */
+struct engine_remote {
+	enum backend_id backend;
+	const char *endpoint, *storage_endpoint, *project, *location, *bucket;
+	const char *credentials, *token_command;
+	bool is_self_signed;
+	int tries; /* sends in all, >= 1 */
+	const struct ledger_budget *budget;
+};
 
 struct engine_config {
 	struct cache *cache;
 	const struct catalogue *catalogue;
 	const char *ns;      /* namespace of the store */
 	const char *backend; /* "local" */
+	const struct engine_remote *remote; /* NULL: the built-in renderer */
 	const char *exe;     /* for the media worker, normally "/proc/self/exe" */
 	const char *tmp_dir; /* for unlinked temporary files: the state directory */
 	int max_concurrent;  /* slots, >= 1; normally 10 */
@@ -48,7 +60,8 @@ enum engine_priority { PRIORITY_OPEN, PRIORITY_BATCH };
 
 /* Who asks. */
 struct engine_who {
-	uint32_t uid;
+	uint32_t uid, pid;
+	bool may_spend;   /* looked at where spending costs money */
 	char program[64]; /* basename of the executable, "" unknown */
 };
 
