@@ -33,8 +33,8 @@ struct engine_remote {
 struct engine_config {
 	struct cache *cache;
 	const struct catalogue *catalogue;
-	const char *ns;      /* namespace of the store */
-	const char *backend; /* "local" */
+	const char *ns;                     /* namespace of the store */
+	const char *backend;                /* "local" */
 	const struct engine_remote *remote; /* NULL: the built-in renderer */
 	const char *exe;     /* for the media worker, normally "/proc/self/exe" */
 	const char *tmp_dir; /* for unlinked temporary files: the state directory */
@@ -63,8 +63,8 @@ enum engine_priority { PRIORITY_OPEN, PRIORITY_BATCH };
 /* Who asks. */
 struct engine_who {
 	uint32_t uid;
-	uint32_t pid;   /* the process, not the thread; 0 unknown */
-	bool may_spend; /* the mounting user, and whom spenders= names */
+	uint32_t pid;     /* the process, not the thread; 0 unknown */
+	bool may_spend;   /* the mounting user, and whom spenders= names */
 	char program[64]; /* basename of the executable, "" unknown */
 };
 
