@@ -39,7 +39,7 @@ struct config {
 	char *endpoint, *storage_endpoint;
 	bool self_signed;
 	struct limit_list budget;     /* of all users together; empty: none */
-	struct limit_list budget_uid; /* of each user, or of one */
+	struct limit_list budget_uid; /* of each user, or of one: is_per_user */
 	int64_t max_cost_ud;          /* of one file; <0: none */
 	struct uid_list spenders;     /* who may spend beside the mounting user */
 	int max_concurrent, retries;

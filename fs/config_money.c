@@ -123,17 +123,17 @@ static int parse_period(const struct config_row *row, const char *text,
 static int parse_limit(const struct config_row *row, char *piece,
 	struct ledger_limit *ret, struct err *err)
 {
-	struct ledger_limit l = {.period = LEDGER_DAY, .uid = LEDGER_ANY_UID};
+	struct ledger_limit l = {.period = LEDGER_DAY,
+		.is_per_user = row->type == CONFIG_BUDGET_UID,
+		.uid = LEDGER_ANY_UID};
 	char *colon = strchr(piece, ':'), *amount = piece, *slash;
 	struct err why = {0};
 	int r = 0;
 
-	if (row->type == CONFIG_BUDGET_UID && colon) {
+	if (l.is_per_user && colon) {
 		*colon = '\0';
 		amount = colon + 1;
 		r = parse_user(row, piece, &l.uid, err);
-	} else {
-		l.is_per_user = row->type == CONFIG_BUDGET_UID;
 	}
 	slash = strchr(amount, '/');
 	if (slash) {
@@ -154,8 +154,7 @@ static int parse_limit(const struct config_row *row, char *piece,
 
 static bool is_same_kind(const struct ledger_limit *a, const struct ledger_limit *b)
 {
-	return a->period == b->period && a->is_per_user == b->is_per_user &&
-	       a->uid == b->uid;
+	return a->period == b->period && a->uid == b->uid;
 }
 
 static int check_twice(const struct config_row *row, const struct ledger_limit *l,
@@ -210,7 +209,7 @@ int config_check_limits(const struct config *c, struct err *err)
 		for (size_t j = 0; j < list->n; j++) {
 			const struct ledger_limit *each = &list->limit[j];
 
-			if (own->is_per_user || !each->is_per_user ||
+			if (own->uid == LEDGER_ANY_UID || each->uid != LEDGER_ANY_UID ||
 				own->period != each->period ||
 				own->udollars <= each->udollars)
 				continue;

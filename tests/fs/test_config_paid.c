@@ -127,8 +127,8 @@ static void budgets(void)
 	if (CHECK_INT((int64_t)c.budget_uid.n, 3)) {
 		check_limit(&c.budget_uid.limit[0], LEDGER_DAY, 2000000, true,
 			LEDGER_ANY_UID);
-		check_limit(&c.budget_uid.limit[1], LEDGER_MONTH, 1000001, false, 0);
-		check_limit(&c.budget_uid.limit[2], LEDGER_DAY, 0, false, 4711);
+		check_limit(&c.budget_uid.limit[1], LEDGER_MONTH, 1000001, true, 0);
+		check_limit(&c.budget_uid.limit[2], LEDGER_DAY, 0, true, 4711);
 	}
 }
 
