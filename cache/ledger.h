@@ -2,7 +2,8 @@
 #pragma once
 /* The ledger, which is the journal too: what paid calls hold and have cost.
  *
- * One row per paid call: a take, the N takes of count=N, or one part of a long video.
+ * One row per file and paid call: a take, or one part of a long video. A call that makes
+ * several takes (count=N) has a row for each of them; they move together.
  * What a row contributes to the totals is a pure function of the row, and every change
  * of a row changes the totals in the same commit: a counter cannot leak.
  *
@@ -36,7 +37,7 @@ const char *ledger_state_name(enum ledger_state s);
 struct ledger_row {
 	uint64_t id; /* 1, 2, ... in the order of reservation */
 	enum ledger_state state;
-	struct digest key; /* of the job: request_job_key */
+	struct digest key; /* of the file: request_key */
 	uint32_t draw;
 	uint16_t part, n_parts; /* 0 of 1, unless it is part of a long video */
 	uint32_t sends;         /* how often it was sent */
@@ -44,7 +45,6 @@ struct ledger_row {
 	int64_t charged_ud;     /* settled */
 	uint32_t uid, pid;
 	uint32_t seconds; /* of this call, videos */
-	uint64_t takes;   /* count=N: bit t-1 is take t; else 0 */
 	uint64_t dir;     /* the listing's directory, for its totals */
 	int64_t created_ms, sent_ms, changed_ms; /* Unix time; sent_ms 0: never */
 	struct digest blob; /* a paid part that waits to be joined, else zeros */
@@ -91,11 +91,10 @@ int ledger_sums(struct cache *c, uint32_t uid, struct ledger_sums ret[LEDGER_PER
  * thread, when the change is durable or has failed; it must not block. 0, or -ENOMEM
  * and then `done` never runs. Any thread. */
 
+/* What one file needs. */
 struct ledger_order {
-	const struct cache_place *place; /* of the (first) file: its directory, the owner */
-	const struct digest *key;
+	const struct cache_place *place; /* of the file: its key, directory and owner */
 	uint32_t draw, pid;
-	uint64_t takes;
 	const char *model, *path, *request;
 	const char *served_by; /* the row that is to serve it first */
 	/* One row per call. */
@@ -111,13 +110,14 @@ struct ledger_order {
 	size_t n_instead;
 };
 
-/* res: the ids of the new rows, in the order of `part`; borrowed. err NULL: done.
+/* All orders or none, in one transaction. ids: of the new rows, in the order of the
+ * orders and their parts; borrowed. err NULL: done.
  * -EDQUOT with a sentence that says what it would cost, what is left of which limit,
  * and how to raise it; also above file_udollars. -EIO an unknown outcome, or a call
  * under way, of the same key and draw is in the way. -EBADMSG damaged; -ENOSPC. */
 typedef void (*ledger_reserved_fn)(
 	void *user, const uint64_t *ids, size_t n, const struct err *err);
-int ledger_reserve(struct cache *c, const struct ledger_order *order,
+int ledger_reserve(struct cache *c, const struct ledger_order *orders, size_t n,
 	const struct ledger_budget *budget, ledger_reserved_fn done, void *user);
 
 /* NULL strings and negative amounts leave what is there. */
@@ -138,20 +138,22 @@ struct ledger_close {
 	enum ledger_state to;  /* SETTLED, UNKNOWN, RELEASED */
 	int64_t charged_ud;    /* SETTLED */
 	const char *why;       /* may be NULL */
-	bool drops_parts;      /* the paid parts of the same key and draw are joined now */
+	bool drops_parts;      /* the paid parts of the file and draw are joined now */
 };
 
-/* One file of a job. Fields as the arguments of cache_commit. */
+/* One file of a job. Fields as the arguments of cache_commit, and the end of what was
+ * paid for it. */
 struct cache_item {
 	const struct cache_place *place;
 	struct record *rec;
 	struct blob_writer *w, *orig;
+	struct ledger_close close;
 };
 /* cache_commit for several files, and the end of what was paid for them, in one durable
  * commit. Files that are generated already (somebody else's store of the same draw)
  * are left as they are and do not fail the others: is_new says which were stored. */
-int cache_commit_all(struct cache *c, struct cache_item *items, size_t n,
-	const struct ledger_close *close, bool *is_new, struct err *err);
+int cache_commit_all(struct cache *c, struct cache_item *items, size_t n, bool *is_new,
+	struct err *err);
 
 /* A part of a long video: its bytes are kept with its row, which is settled. `uri` may
  * be NULL. */
@@ -171,7 +173,7 @@ int ledger_find(
 	struct cache *c, uint64_t id, struct ledger_row *ret, struct err *err);
 typedef int (*ledger_row_fn)(void *user, const struct ledger_row *row);
 /* The rows that matter still: reserved, sent, accepted, unknown, and paid parts; of one
- * job, or key == NULL, of all. fn's nonzero result stops and is returned. */
+ * file, or key == NULL, of all. fn's nonzero result stops and is returned. */
 int ledger_each_open(
 	struct cache *c, const struct digest *key, ledger_row_fn fn, void *user);
 /* All rows, newest first. */
