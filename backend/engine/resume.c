@@ -189,7 +189,7 @@ static uint64_t mask_of(struct left *l, size_t from, const struct digest *job_ke
 
 		if (l->row[i].id && parse(&l->row[i], &req) == 0 &&
 			request_job_key(&req, ns, &key) == 0 &&
-			digest_equal(&key, job_key)) {
+			!memcmp(&key, job_key, sizeof(key))) {
 			mask |= request_job_takes(&req) > 1
 					? UINT64_C(1) << (req.take - 1)
 					: 1;

@@ -23,7 +23,7 @@ static struct {
 	_Atomic bool was_stopped, is_blocking;
 } fake;
 
-void who_of(pid_t tid, uid_t uid, struct engine_who *ret)
+void who_of(const struct promptfs *fs, pid_t tid, uid_t uid, struct engine_who *ret)
 {
 	*ret = (struct engine_who){.uid = uid, .program = "test"};
 }
