@@ -2,6 +2,8 @@
 /* Who waits for a job. */
 #include "backend/engine/parts.h"
 
+#include <errno.h>
+
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
 
