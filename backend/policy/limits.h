@@ -49,9 +49,9 @@ const struct seconds_rule *limits_seconds(
  * cut. Cheapest first, then fewest calls. -EINVAL: it cannot make this duration. */
 #define LIMITS_SEGMENTS_MAX 512
 struct segments {
-	uint32_t n;
+	uint32_t n; bool is_extension;
 	uint32_t billed; /* seconds, sum */
 	uint16_t seconds[LIMITS_SEGMENTS_MAX];
 };
 int limits_segments(
-	const struct model_row *row, const struct request *req, struct segments *ret);
+	const struct model_row *row, const struct request *req, bool may_extend, struct segments *ret);

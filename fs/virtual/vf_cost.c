@@ -68,7 +68,7 @@ static void add_plan(const struct request *req, const struct model_row *row,
 	int64_t price;
 	cJSON *list;
 
-	if (!req->seconds || limits_segments(row, req, &plan) < 0 || plan.n < 2)
+	if (!req->seconds || limits_segments(row, req, false, &plan) < 0 || plan.n < 2)
 		return;
 	list = cJSON_AddArrayToObject(o, "plan");
 	for (uint32_t i = 0; i < plan.n && list; i++) {

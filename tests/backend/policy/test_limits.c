@@ -261,7 +261,7 @@ static void segments_of_every_length(void)
 			const struct seconds_rule *rule = limits_seconds(row, &r);
 			struct segments s = {0};
 
-			CHECK_INT(limits_segments(row, &r, &s), 0);
+			CHECK_INT(limits_segments(row, &r, false, &s), 0);
 			CHECK(s.billed >= r.seconds &&
 				s.billed < r.seconds + rule->seconds[0]);
 			for (uint32_t k = 0; k < s.n; k++)
