@@ -109,6 +109,13 @@ static bool fits(
 	       limits_segments(row, req, false, &s) == 0;
 }
 
+bool limits_allows(const struct model_row *row, enum option_id id, const char *value)
+{
+	const struct option_rule *rule = &row->option[id];
+
+	return rule->is_taken && is_allowed(rule, id, value);
+}
+
 bool limits_can_make(const struct model_row *row, const struct request *req)
 {
 	return fits(row, req, false);

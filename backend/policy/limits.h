@@ -20,6 +20,9 @@ bool limits_can_make(const struct model_row *row, const struct request *req);
  * would be dropped. For fallback and successors. */
 bool limits_can_shape(const struct model_row *row, const struct request *req);
 
+/* Is the value, as a path gives it, one the row takes? */
+bool limits_allows(const struct model_row *row, enum option_id id, const char *value);
+
 /* The value in effect: as given, else the row's default ("16:9", "on"); NULL where the
  * row does not take the option or the provider chooses. A seed turns watermark off.
  * Valid as long as row and req. Not for numbers that were not given: see

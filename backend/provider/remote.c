@@ -206,6 +206,14 @@ uint32_t remote_takes_max(const struct remote *r, const struct model_row *row)
 	return count->max < WIRE_MEDIA_MAX ? (uint32_t)count->max : WIRE_MEDIA_MAX;
 }
 
+bool remote_can_extend(const struct remote *r, const struct model_row *row)
+{
+	struct wire_job j = {
+		.row = row, .is_developer_api = r->backend == BACKEND_GEMINI};
+
+	return row->wire[r->backend] && wire_can_extend(&j);
+}
+
 /* ---- what cannot be ---- */
 
 static bool is_openai(enum model_protocol p)

@@ -60,6 +60,10 @@ const char *remote_place(
 /* How many takes one call can make (Imagen, Vertex's Veo: count of the row; else 1). */
 uint32_t remote_takes_max(const struct remote *r, const struct model_row *row);
 
+/* Whether a clip can be extended by WIRE_EXTENSION_SECONDS: see wire_can_extend. The
+ * clip is gs:// with VERTEX, a file of the Developer API with GEMINI. */
+bool remote_can_extend(const struct remote *r, const struct model_row *row);
+
 /* The call that makes it, and the reading of its answer. What of the job depends on the
  * API is set here: is_developer_api, and no storage_uri but with VERTEX. -EINVAL,
  * -EACCES (no project), -ENOMEM, and what remote_can_make says. `v` need not be

@@ -64,6 +64,15 @@ static bool is_sendable(const struct wire_input *in)
 	return (in->type == MEDIA_PNG || in->type == MEDIA_JPEG) && in->len;
 }
 
+/* Each API reads clips from its own place only. */
+static bool is_clip(const struct remote *r, const char *uri)
+{
+	char place[WIRE_URI_MAX];
+
+	return wire_uri(uri, place) &&
+	       str_starts(place, "gs://") == (r->backend == BACKEND_VERTEX);
+}
+
 static int check_job(const struct remote *r, const struct wire_job *j, struct err *err)
 {
 	uint32_t max = remote_takes_max(r, j->row);
@@ -76,6 +85,9 @@ static int check_job(const struct remote *r, const struct wire_job *j, struct er
 			j->row->name, max);
 	if (j->row->kind == MODEL_VIDEO && j->seconds == 0)
 		return err_set(err, EINVAL, "a video of no seconds");
+	if (j->video_uri && (j->seconds != WIRE_EXTENSION_SECONDS ||
+				    !wire_can_extend(j) || !is_clip(r, j->video_uri)))
+		return err_set(err, EINVAL, "%s cannot extend this clip", j->row->name);
 	for (uint32_t i = 0; i < j->n_images; i++) {
 		if (!is_sendable(&j->image[i]))
 			return err_set(err, EINVAL,
