@@ -73,6 +73,7 @@ void paid_free(struct paid *p)
 	free((void *)p->last.data);
 	free((void *)p->frame.data);
 	buf_finish(&p->bound);
+	buf_finish(&p->sent);
 	free(p->ids);
 	free(p);
 }
@@ -609,7 +610,10 @@ static void next_part(struct job *j, uint32_t out)
 		return;
 	}
 	choose(j, part);
-	if (part->state == LEDGER_ACCEPTED || part->state == LEDGER_SENT) {
+	if (part->state == LEDGER_SENT && !(part->prefix && j->e->bucket)) {
+		paid_unknown(j, EIO,
+			"the answer to an earlier call was lost; it may be paid");
+	} else if (part->state == LEDGER_ACCEPTED || part->state == LEDGER_SENT) {
 		p->polls = p->fetches = 0;
 		paid_poll(j);
 	} else if (part->state == LEDGER_RESERVED) {

@@ -96,6 +96,7 @@ struct paid {
 	uint32_t n_images;
 	bool has_last, has_inputs, has_frame;
 	uint32_t frame_of, finishing; /* indexes of a part and an output */
+	struct buf sent;  /* the last paid body, as it went out */
 	struct buf bound; /* JSON: the inputs' names and digests, as first read */
 
 	/* pool */

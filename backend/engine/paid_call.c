@@ -214,6 +214,14 @@ static void note_seeds(struct paid *p)
 	}
 }
 
+/* For .json; pictures in it would be too much. */
+static void note_body(struct paid *p)
+{
+	buf_clear(&p->sent);
+	if (!p->n_images && !p->has_frame && !p->has_last)
+		buf_add(&p->sent, p->request.body.data, p->request.body.len);
+}
+
 static void post_now(struct job *j)
 {
 	struct paid *p = j->run->paid;
@@ -229,6 +237,7 @@ static void post_now(struct job *j)
 		return;
 	}
 	p->step = PAID_CALL;
+	note_body(p);
 	p->sends++;
 	j->attempts++;
 	if (start(j, &paid_ops, j->e->timeout_ms, &err) < 0) {
