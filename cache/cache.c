@@ -57,6 +57,7 @@ int cache_open(const struct cache_config *config, struct cache **ret, struct err
 		return err_oom(err);
 	c->reserve_bytes = config->reserve_bytes;
 	saved_init(&c->saved);
+	lodging_init(&c->lodging);
 	collector_init(&c->collector, c);
 	r = db_open(&c->db, config->dir, config->map_size, err);
 	if (!r)
@@ -85,6 +86,7 @@ void cache_close(struct cache *c)
 	pthread_mutex_lock(&c->collector.lock);
 	c->is_closing = true;
 	pthread_mutex_unlock(&c->collector.lock);
+	lodging_finish(&c->lodging);
 	writer_stop(&c->writer);
 	saved_finish(&c->saved);
 	collector_finish(&c->collector);

@@ -8,6 +8,7 @@
 
 #include "cache/cache.h"
 #include "cache/db.h"
+#include "cache/lodge.h"
 #include "cache/saved.h"
 #include "cache/writer.h"
 
@@ -26,6 +27,7 @@ struct cache {
 	struct writer writer;
 	struct collector collector;
 	struct saved saved;
+	struct lodging lodging;
 	uint32_t ns;
 	uint64_t reserve_bytes;
 	atomic_int n_writers; /* blob writers there are: they share the memory */
