@@ -9,9 +9,10 @@
 #include "cache/base/mem.h"
 
 #define MANIFEST_BYTES (8 + 8 + 4 + 1)
-#define IN_FLIGHT_MAX                                                                  \
-	8 /* chunks handed over and not durable yet: bounds the memory                 \
-	   */
+/* Chunks handed over and not durable yet bound the memory: of one writer, and together
+ * where many write at once. */
+#define IN_FLIGHT_MAX 8
+#define IN_FLIGHT_ALL_MAX 32
 
 /* A full chunk on its way to the store thread. */
 struct chunk_op {
@@ -38,6 +39,9 @@ struct blob_writer {
 
 	pthread_mutex_t lock; /* guards: */
 	pthread_cond_t room;
+	void (*on_room)(void *user); /* NULL: write waits */
+	void *on_room_user;
+	bool wants_room;
 	int in_flight;
 	int failed; /* -errno of the first chunk that could not be stored */
 };
@@ -179,6 +183,19 @@ static int chunk_run(struct op *op, MDB_txn *txn)
 	return r;
 }
 
+static int in_flight_max(const struct blob_writer *w)
+{
+	int n = IN_FLIGHT_ALL_MAX / (atomic_load(&w->cache->n_writers) + 1);
+
+	return n > IN_FLIGHT_MAX ? IN_FLIGHT_MAX : n > 1 ? n : 1;
+}
+
+/* Under its lock. After a failure there is always room: to be told of it. */
+static bool is_full(const struct blob_writer *w)
+{
+	return w->in_flight >= in_flight_max(w) && !w->failed;
+}
+
 static void chunk_done(struct op *op)
 {
 	struct chunk_op *chunk = container_of(op, struct chunk_op, op);
@@ -189,6 +206,10 @@ static void chunk_done(struct op *op)
 	if (op->result < 0 && !w->failed)
 		w->failed = op->result;
 	pthread_cond_signal(&w->room);
+	if (w->wants_room && w->on_room && !is_full(w)) {
+		w->wants_room = false;
+		w->on_room(w->on_room_user);
+	}
 	pthread_mutex_unlock(&w->lock);
 	free(chunk);
 }
@@ -207,9 +228,29 @@ struct blob_writer *blob_writer_new(struct cache *c, struct err *err)
 		return NULL;
 	}
 	w->cache = c;
+	atomic_fetch_add(&c->n_writers, 1);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->room, NULL);
 	return w;
+}
+
+void blob_writer_notify(struct blob_writer *w, void (*on_room)(void *user), void *user)
+{
+	pthread_mutex_lock(&w->lock);
+	w->on_room = on_room;
+	w->on_room_user = user;
+	pthread_mutex_unlock(&w->lock);
+}
+
+bool blob_writer_is_full(struct blob_writer *w)
+{
+	bool full;
+
+	pthread_mutex_lock(&w->lock);
+	full = is_full(w);
+	w->wants_room = full;
+	pthread_mutex_unlock(&w->lock);
+	return full;
 }
 
 static int tail_new(struct blob_writer *w, struct err *err)
@@ -236,7 +277,7 @@ static int tail_hand_over(struct blob_writer *w, struct err *err)
 	int r;
 
 	pthread_mutex_lock(&w->lock);
-	while (w->in_flight >= IN_FLIGHT_MAX && !w->failed)
+	while (!w->on_room && is_full(w))
 		pthread_cond_wait(&w->room, &w->lock);
 	r = w->failed;
 	if (!r)
@@ -290,6 +331,12 @@ uint64_t blob_writer_size(const struct blob_writer *w)
 	return w->size;
 }
 
+enum media_type blob_writer_type(const struct blob_writer *w)
+{
+	return media_sniff(
+		w->head, w->size < sizeof(w->head) ? w->size : sizeof(w->head));
+}
+
 uint64_t blob_writer_tail(const struct blob_writer *w)
 {
 	return w->tail ? w->tail->len : 0;
@@ -297,6 +344,7 @@ uint64_t blob_writer_tail(const struct blob_writer *w)
 
 static void writer_destroy(struct blob_writer *w)
 {
+	atomic_fetch_sub(&w->cache->n_writers, 1);
 	hasher_free(w->hasher);
 	free(w->tail);
 	pthread_mutex_destroy(&w->lock);
@@ -363,8 +411,7 @@ static int blob_store_new(
 	*m = (struct manifest){
 		.blob_id = id,
 		.size = w->size,
-		.type = media_sniff(
-			w->head, w->size < sizeof(w->head) ? w->size : sizeof(w->head)),
+		.type = blob_writer_type(w),
 	};
 	return r;
 }

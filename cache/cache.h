@@ -100,12 +100,18 @@ int cache_history_list(struct cache *c, uint64_t dir,
 #define CACHE_CHUNK (1024u * 1024u - 16u)
 
 /* A new blob; chunks reach the disk as they are written, in commits of at most 8 MiB;
- * memory is bounded (about 24 MiB for one writer). One thread at a time.
- * write may wait for the disk: not on the loop thread. */
+ * memory is bounded (about 24 MiB for one writer, 2 MiB each for many). One thread at a
+ * time. write may wait for the disk, unless it was told to notify. */
 struct blob_writer *blob_writer_new(struct cache *c, struct err *err);
 int blob_writer_write(
 	struct blob_writer *w, const void *data, size_t len, struct err *err);
 uint64_t blob_writer_size(const struct blob_writer *w);
+enum media_type blob_writer_type(const struct blob_writer *w); /* by its first bytes */
+/* For a thread that must not wait: write never does any more. Who finds it full gives it
+ * nothing until `on_room` was called, once, on the store thread, where it must not
+ * block. NULL ends that: on_room does not run afterwards. */
+void blob_writer_notify(struct blob_writer *w, void (*on_room)(void *user), void *user);
+bool blob_writer_is_full(struct blob_writer *w);
 void blob_writer_free(struct blob_writer *w); /* drops what was not committed */
 
 /* Reading in place. Between begin and end the returned iov point into the map; end it

@@ -2,6 +2,7 @@
 #pragma once
 /* What the files of cache/ share about an open store; nobody else includes this. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ struct cache {
 	struct saved saved;
 	uint32_t ns;
 	uint64_t reserve_bytes;
+	atomic_int n_writers; /* blob writers there are: they share the memory */
 	bool is_closing; /* under collector.lock */
 };
 

@@ -106,7 +106,14 @@ static bool fits(
 			return false;
 	}
 	return row->kind != MODEL_VIDEO || req->seconds == 0 ||
-	       limits_segments(row, req, &s) == 0;
+	       limits_segments(row, req, false, &s) == 0;
+}
+
+bool limits_allows(const struct model_row *row, enum option_id id, const char *value)
+{
+	const struct option_rule *rule = &row->option[id];
+
+	return rule->is_taken && is_allowed(rule, id, value);
 }
 
 bool limits_can_make(const struct model_row *row, const struct request *req)
@@ -287,7 +294,7 @@ int limits_check(
 	r = check_together(row, req, err);
 	if (r < 0 || row->kind != MODEL_VIDEO)
 		return r;
-	return limits_segments(row, req, &s) < 0 ? refuse_seconds(row, req, err) : 0;
+	return limits_segments(row, req, false, &s) < 0 ? refuse_seconds(row, req, err) : 0;
 }
 
 /* ---- values in effect ---- */

@@ -20,6 +20,9 @@ bool limits_can_make(const struct model_row *row, const struct request *req);
  * would be dropped. For fallback and successors. */
 bool limits_can_shape(const struct model_row *row, const struct request *req);
 
+/* Is the value, as a path gives it, one the row takes? */
+bool limits_allows(const struct model_row *row, enum option_id id, const char *value);
+
 /* The value in effect: as given, else the row's default ("16:9", "on"); NULL where the
  * row does not take the option or the provider chooses. A seed turns watermark off.
  * Valid as long as row and req. Not for numbers that were not given: see
@@ -49,9 +52,9 @@ const struct seconds_rule *limits_seconds(
  * cut. Cheapest first, then fewest calls. -EINVAL: it cannot make this duration. */
 #define LIMITS_SEGMENTS_MAX 512
 struct segments {
-	uint32_t n;
+	uint32_t n; bool is_extension;
 	uint32_t billed; /* seconds, sum */
 	uint16_t seconds[LIMITS_SEGMENTS_MAX];
 };
 int limits_segments(
-	const struct model_row *row, const struct request *req, struct segments *ret);
+	const struct model_row *row, const struct request *req, bool may_extend, struct segments *ret);

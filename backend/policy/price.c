@@ -129,7 +129,7 @@ static int estimate_media(const struct model_row *row, const struct request *req
 	e->unit = row->kind == MODEL_VIDEO ? "second" : "image";
 	e->units = takes;
 	if (row->kind == MODEL_VIDEO) {
-		if (limits_segments(row, req, &s) < 0)
+		if (limits_segments(row, req, false, &s) < 0)
 			return err_set(err, EINVAL, "%s cannot make a video of %u s",
 				row->name, req->seconds);
 		e->units = (int64_t)s.billed * takes;

@@ -43,6 +43,7 @@ int price_refusal(const struct model_row *row, const struct request *req,
 struct price_scope {
 	const struct catalogue *catalogue;
 	enum backend_id backend;
+	bool may_extend;
 	bool fallback;     /* may another model serve it? */
 	const char *today; /* YYYY-MM-DD, UTC */
 };

@@ -96,7 +96,7 @@ static int split_cheaply(
 }
 
 int limits_segments(
-	const struct model_row *row, const struct request *req, struct segments *ret)
+	const struct model_row *row, const struct request *req, bool may_extend, struct segments *ret)
 {
 	const struct seconds_rule *rule = limits_seconds(row, req);
 	uint32_t total = req->seconds;

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "backend/policy/limits.h"
 #include "backend/provider/google.h"
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
@@ -33,24 +32,19 @@ static int add_parts(const struct wire_job *j, struct buf *b)
 	return r < 0 ? r : buf_addc(b, ']');
 }
 
-static const char *value(const struct wire_job *j, enum option_id id)
-{
-	return wire_sends(j, id) ? limits_wire(j->row, j->req, id) : NULL;
-}
-
 static void add_image_config(bool *ok, const struct wire_job *j, cJSON *config)
 {
 	cJSON *modes = wire_list(ok, config, "responseModalities");
 	cJSON *image = wire_obj(ok, config, "imageConfig");
 
 	*ok &= cJSON_AddItemToArray(modes, cJSON_CreateString("IMAGE"));
-	wire_str(ok, image, "aspectRatio", value(j, OPT_ASPECT));
-	wire_str(ok, image, "imageSize", value(j, OPT_SIZE));
+	wire_str(ok, image, "aspectRatio", wire_choice(j, OPT_ASPECT));
+	wire_str(ok, image, "imageSize", wire_choice(j, OPT_SIZE));
 	if (j->is_developer_api) /* it rejects the rest */
 		return;
 	wire_str(ok, wire_obj(ok, image, "imageOutputOptions"), "mimeType",
 		media_mime(j->req->type));
-	wire_str(ok, image, "personGeneration", value(j, OPT_PERSON));
+	wire_str(ok, image, "personGeneration", wire_choice(j, OPT_PERSON));
 }
 
 static cJSON *generation_config(const struct wire_job *j)
@@ -61,9 +55,9 @@ static cJSON *generation_config(const struct wire_job *j)
 	double v;
 
 	wire_int(&ok, c, "candidateCount", 1);
-	if (limits_number(j->row, j->req, OPT_TEMPERATURE, &v))
+	if (wire_number(j, OPT_TEMPERATURE, &v))
 		wire_num(&ok, c, "temperature", v);
-	if (limits_number(j->row, j->req, OPT_MAX_TOKENS, &v))
+	if (wire_number(j, OPT_MAX_TOKENS, &v))
 		wire_num(&ok, c, "maxOutputTokens", v);
 	if (wire_seed(j, &seed))
 		wire_int(&ok, c, "seed", (int64_t)seed);
@@ -99,7 +93,7 @@ static cJSON *safety_settings(const char *threshold)
 
 int gemini_body(const struct wire_job *job, struct buf *ret)
 {
-	const char *safety = value(job, OPT_SAFETY);
+	const char *safety = wire_choice(job, OPT_SAFETY);
 	scoped_json cJSON *config = generation_config(job);
 	scoped_json cJSON *settings = safety ? safety_settings(safety) : NULL;
 	bool ok = config && (settings || !safety);

@@ -13,12 +13,13 @@
 
 /* ---- addresses ---- */
 
-static bool is_plain(const char *s, const char *more)
+bool google_is_name(const char *s, const char *more)
 {
 	if (!s || !*s || strstr(s, ".."))
 		return false;
 	for (; *s; s++) {
-		if (!isalnum((unsigned char)*s) && !strchr(more, *s))
+		if ((signed char)*s < 0 ||
+			(!isalnum((unsigned char)*s) && !strchr(more, *s)))
 			return false;
 	}
 	return true;
@@ -58,11 +59,11 @@ int google_vertex_url(const struct google_place *p, const char *model,
 {
 	int r;
 
-	if (!is_plain(p->project, "-_:."))
+	if (!google_is_name(p->project, "-_:."))
 		return err_set(err, EACCES,
 			"no Google Cloud project: set project= or "
 			"GOOGLE_CLOUD_PROJECT");
-	if (!is_plain(p->location, "-") || !is_plain(model, "-_.@"))
+	if (!google_is_name(p->location, "-") || !google_is_name(model, "-_.@"))
 		return err_set(err, EINVAL, "malformed location or model id");
 	r = add_host(p, p->location, ret, err);
 	if (r < 0)
@@ -80,7 +81,7 @@ int google_developer_url(const char *endpoint, const char *model, const char *me
 {
 	int r;
 
-	if (!is_plain(model, "-_.@"))
+	if (!google_is_name(model, "-_.@"))
 		return err_set(err, EINVAL, "malformed model id");
 	r = add_base(endpoint ? endpoint : DEVELOPER_HOST, ret, err);
 	if (r < 0)
@@ -95,7 +96,7 @@ bool google_is_operation(const char *name)
 
 	return (str_starts(name, "projects/") || str_starts(name, "models/")) && id &&
 	       id[12] && strlen(name) < WIRE_OPERATION_MAX &&
-	       is_plain(name, "-_:./@") && !strstr(name, "//");
+	       google_is_name(name, "-_:./@") && !strstr(name, "//");
 }
 
 int google_developer_operation_url(
@@ -121,12 +122,13 @@ int google_operation_url(const struct google_place *p, const char *operation,
 	size_t n;
 	int r;
 
-	if (!google_is_operation(operation) || !at || at > end)
+	if (!google_is_operation(operation) || !str_starts(operation, "projects/") ||
+		!at || at > end || memchr(at, ':', (size_t)(end - at)))
 		return err_set(err, EINVAL, "malformed name of an operation");
 	at += strlen("/locations/");
 	n = strcspn(at, "/");
 	snprintf(location, sizeof(location), "%.*s", (int)n, at);
-	if (n >= sizeof(location) || !is_plain(location, "-"))
+	if (n >= sizeof(location) || !google_is_name(location, "-"))
 		return err_set(err, EINVAL, "malformed name of an operation");
 	r = add_host(p, location, ret, err);
 	if (r < 0)
@@ -150,11 +152,12 @@ static int add_segment(const char *s, struct buf *ret)
 	return r;
 }
 
-int google_storage_url(
-	const char *endpoint, const char *uri, struct buf *ret, struct err *err)
+/* gs://bucket/object; the bucket's own listing needs no object. */
+static int add_bucket(const char *endpoint, const char *uri, const char **ret_object,
+	struct buf *ret, struct err *err)
 {
 	const char *bucket = uri + 5, *object = NULL;
-	char name[128];
+	char name[GOOGLE_BUCKET_MAX + 1];
 	int r;
 
 	if (str_starts(uri, "gs://"))
@@ -162,16 +165,46 @@ int google_storage_url(
 	if (!object || !object[1] || (size_t)(object - bucket) >= sizeof(name))
 		return err_set(err, EINVAL, "not an object of Cloud Storage");
 	snprintf(name, sizeof(name), "%.*s", (int)(object - bucket), bucket);
-	if (!is_plain(name, "-_."))
+	if (!google_is_name(name, "-_."))
 		return err_set(err, EINVAL, "malformed name of a bucket");
 	r = add_base(endpoint ? endpoint : STORAGE_HOST, ret, err);
 	if (r < 0)
 		return r;
-	r = buf_addf(ret, "/storage/v1/b/%s/o/", name);
+	*ret_object = object + 1;
+	r = buf_addf(ret, "/storage/v1/b/%s/o", name);
+	return r < 0 ? err_oom(err) : 0;
+}
+
+int google_storage_url(
+	const char *endpoint, const char *uri, struct buf *ret, struct err *err)
+{
+	const char *object;
+	int r = add_bucket(endpoint, uri, &object, ret, err);
+
+	if (r < 0)
+		return r;
+	r = buf_addc(ret, '/');
 	if (r == 0)
-		r = add_segment(object + 1, ret);
+		r = add_segment(object, ret);
 	if (r == 0)
 		r = buf_adds(ret, "?alt=media");
+	return r < 0 ? err_oom(err) : 0;
+}
+
+int google_storage_list_url(
+	const char *endpoint, const char *prefix, struct buf *ret, struct err *err)
+{
+	const char *object;
+	int r = add_bucket(endpoint, prefix, &object, ret, err);
+
+	if (r < 0)
+		return r;
+	r = buf_adds(ret, "?prefix=");
+	if (r == 0)
+		r = add_segment(object, ret);
+	if (r == 0)
+		r = buf_adds(
+			ret, "&maxResults=1000&fields=items(name,size),nextPageToken");
 	return r < 0 ? err_oom(err) : 0;
 }
 

@@ -4,6 +4,12 @@
  * Source: Vertex AI REST reference and google.rpc protos, as read on 2026-11-23. */
 #include "backend/provider/wire.h"
 
+#define GOOGLE_BUCKET_MAX 222 /* https://cloud.google.com/storage/docs/buckets */
+
+/* Not empty, only ASCII letters, digits and `more`, without "..": fit to stand in a
+ * URL or a header. NULL is none. */
+bool google_is_name(const char *s, const char *more);
+
 struct google_place {
 	const char *
 		endpoint; /* base address that replaces the regional host; NULL: none */
@@ -27,6 +33,10 @@ int google_developer_operation_url(
  * The name is taken as it is, never decoded. -EINVAL: not gs://bucket/object. */
 int google_storage_url(
 	const char *endpoint, const char *uri, struct buf *ret, struct err *err);
+/* What lies below gs://bucket/prefix: names and sizes, one page. -EINVAL: not that, or
+ * the whole bucket. */
+int google_storage_list_url(
+	const char *endpoint, const char *prefix, struct buf *ret, struct err *err);
 /* For polling: the address of the operation's own model and region, whatever the
  * configuration says by now. -EINVAL: not an operation's name. */
 int google_operation_url(const struct google_place *p, const char *operation,

@@ -5,18 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/policy/limits.h"
 #include "backend/provider/google.h"
 #include "cache/base/str.h"
 
-static const char *value(const struct wire_job *j, enum option_id id)
-{
-	return wire_sends(j, id) ? limits_wire(j->row, j->req, id) : NULL;
-}
-
 static void add_watermark(bool *ok, const struct wire_job *j, cJSON *p)
 {
-	const char *watermark = value(j, OPT_WATERMARK);
+	const char *watermark = wire_choice(j, OPT_WATERMARK);
 	uint64_t seed;
 	bool has_seed = wire_seed(j, &seed);
 
@@ -34,19 +28,18 @@ static void add_parameters(bool *ok, const struct wire_job *j, cJSON *p)
 	double guidance;
 
 	wire_int(ok, p, "sampleCount", j->n_takes);
-	wire_str(ok, p, "aspectRatio", value(j, OPT_ASPECT));
-	wire_str(ok, p, "personGeneration", value(j, OPT_PERSON));
-	wire_str(ok, p, "safetySetting", value(j, OPT_SAFETY));
-	wire_str(ok, p, "sampleImageSize", value(j, OPT_SIZE));
+	wire_str(ok, p, "aspectRatio", wire_choice(j, OPT_ASPECT));
+	wire_str(ok, p, "personGeneration", wire_choice(j, OPT_PERSON));
+	wire_str(ok, p, "safetySetting", wire_choice(j, OPT_SAFETY));
+	wire_str(ok, p, "sampleImageSize", wire_choice(j, OPT_SIZE));
 	if (*j->negative && wire_sends(j, OPT_NEGATIVE))
 		wire_str(ok, p, "negativePrompt", j->negative);
 	add_watermark(ok, j, p);
 	/* The prompt is optimised here; a second rewriting would be nobody's wish.
-	 * Imagen 2 has no enhancer. */
-	if (!id || !str_starts(id, "imagegeneration@"))
+	 * Imagen 2 has no enhancer, the Developer API no such parameter. */
+	if (!j->is_developer_api && !(id && str_starts(id, "imagegeneration@")))
 		wire_bool(ok, p, "enhancePrompt", false);
-	if (wire_sends(j, OPT_GUIDANCE) &&
-		limits_number(j->row, j->req, OPT_GUIDANCE, &guidance))
+	if (wire_number(j, OPT_GUIDANCE, &guidance))
 		wire_num(ok, p, "guidanceScale", guidance);
 	wire_bool(ok, p, "includeRaiReason", true);
 	wire_str(ok, wire_obj(ok, p, "outputOptions"), "mimeType",

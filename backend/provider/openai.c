@@ -45,20 +45,31 @@ static void add_picture_members(bool *ok, const struct wire_job *j, cJSON *o)
 			j->req->type == MEDIA_JPEG ? "jpeg" : "png");
 	else
 		wire_str(ok, o, "response_format", "b64_json");
-	if (limits_pixels(j->row, j->req, &w, &h) == 0) {
+	/* A row without a table leaves the size to the server. */
+	if (j->row->n_pixels && limits_pixels(j->row, j->req, &w, &h) == 0) {
 		snprintf(size, sizeof(size), "%ux%u", w, h);
 		wire_str(ok, o, "size", size);
 	}
+}
+
+/* OpenAI's later models refuse the name that all other servers know.
+ * https://platform.openai.com/docs/api-reference/chat/create, read 2026-11-26. */
+static const char *tokens_name(const char *id)
+{
+	bool later = (id[0] == 'o' && id[1] >= '1' && id[1] <= '9') ||
+		     (str_starts(id, "gpt-") && id[4] >= '5' && id[4] <= '9');
+
+	return later ? "max_completion_tokens" : "max_tokens";
 }
 
 static void add_chat_members(bool *ok, const struct wire_job *j, cJSON *o)
 {
 	double v;
 
-	if (limits_number(j->row, j->req, OPT_TEMPERATURE, &v))
+	if (wire_number(j, OPT_TEMPERATURE, &v))
 		wire_num(ok, o, "temperature", v);
-	if (limits_number(j->row, j->req, OPT_MAX_TOKENS, &v))
-		wire_num(ok, o, "max_tokens", v);
+	if (wire_number(j, OPT_MAX_TOKENS, &v))
+		wire_num(ok, o, tokens_name(j->row->wire[BACKEND_OPENAI]), v);
 }
 
 /* By hand: pictures may be long, and cJSON would copy them twice. */

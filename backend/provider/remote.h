@@ -9,7 +9,7 @@
 
 enum remote_auth {
 	AUTH_NONE,
-	AUTH_BEARER, /* Authorization: Bearer <token or key> */
+	AUTH_BEARER,     /* Authorization: Bearer <token or key> */
 	AUTH_GOOGLE_KEY, /* x-goog-api-key: <key> */
 };
 
@@ -19,47 +19,55 @@ struct remote_call {
 	struct buf url;
 	struct buf body; /* JSON; empty with GET */
 	enum remote_auth auth;
-	bool is_paid;        /* goes out at most once */
-	bool is_media;       /* the answer's body is the media itself, not JSON */
-	uint64_t answer_max; /* bytes of the answer's body */
-	const char *user_project; /* x-goog-user-project, borrowed from the remote; NULL */
+	bool is_paid;             /* goes out at most once */
+	bool is_media;            /* the answer's body is the media itself, not JSON */
+	uint64_t answer_max;      /* bytes of the answer's body */
+	const char *user_project; /* x-goog-user-project, the remote's; NULL: none */
 };
 void remote_call_finish(struct remote_call *c);
 
 struct remote;
 
 struct remote_config {
-	enum backend_id backend; /* VERTEX, GEMINI, OPENAI */
-	const char *endpoint;    /* base address; NULL: the service's own */
+	enum backend_id backend;      /* VERTEX, GEMINI, OPENAI */
+	const char *endpoint;         /* base address; NULL: the service's own */
 	const char *storage_endpoint; /* of Cloud Storage; NULL: its own */
-	const char *project;     /* VERTEX; NULL: -EACCES at open, with a sentence */
-	const char *location;    /* "us-central1+europe-west4"; NULL: "us-central1" */
+	const char *project;      /* VERTEX; NULL: -EACCES at open, with a sentence */
+	const char *location;     /* "us-central1+europe-west4"; NULL: "us-central1" */
 	const char *user_project; /* quota project, or NULL */
-	bool is_anonymous;       /* the server wants no credentials */
+	bool is_anonymous;        /* the server wants no credentials */
 };
 /* -EINVAL with a sentence (an endpoint that is no http(s) address, plain http to
- * another machine, a malformed location); -ENOMEM. */
+ * another machine, a malformed project or location); -ENOMEM. "" is as NULL. */
 int remote_new(const struct remote_config *c, struct remote **ret, struct err *err);
 void remote_free(struct remote *r); /* NULL is fine */
 enum backend_id remote_backend(const struct remote *r);
-bool remote_is_paid(const struct remote *r, const struct model_row *row); /* has a
-									     price > 0 */
+/* Unless its price is known and is zero whatever is made. */
+bool remote_is_paid(const struct remote *r, const struct model_row *row);
 
 /* Never this kind, or not with this backend: -EOPNOTSUPP, -ENOENT (a model it does not
- * offer; the sentence names a successor if there is one), with a sentence. */
+ * offer; the sentence names a successor), with a sentence. Also what would be lost on
+ * the wire and cannot be dropped: pictures, and silence where sound costs more. */
 int remote_can_make(const struct remote *r, const struct model_row *row,
 	const struct request *req, struct err *err);
 
 /* How many places a call can be tried at, >= 1: regions; a row may name its own. */
 uint32_t remote_places(const struct remote *r, const struct model_row *row);
-/* "us-central1"; "" where there are no regions. */
+/* "us-central1"; "" where there are no regions. `place` wraps around. */
 const char *remote_place(
 	const struct remote *r, const struct model_row *row, uint32_t place);
 
-/* How many takes one call can make (Imagen: count of the row; Gemini: 1). */
+/* How many takes one call can make (Imagen, Vertex's Veo: count of the row; else 1). */
 uint32_t remote_takes_max(const struct remote *r, const struct model_row *row);
 
-/* The call that makes it, and the reading of its answer. -EINVAL, -EACCES, -ENOMEM. */
+/* Whether a clip can be extended by WIRE_EXTENSION_SECONDS: see wire_can_extend. The
+ * clip is gs:// with VERTEX, a file of the Developer API with GEMINI. */
+bool remote_can_extend(const struct remote *r, const struct model_row *row);
+
+/* The call that makes it, and the reading of its answer. What of the job depends on the
+ * API is set here: is_developer_api, and no storage_uri but with VERTEX. -EINVAL,
+ * -EACCES (no project), -ENOMEM, and what remote_can_make says. `v` need not be
+ * initialised; owned: verdict_finish. */
 int remote_make(const struct remote *r, const struct wire_job *j, uint32_t place,
 	struct remote_call *ret, struct err *err);
 void remote_read(const struct remote *r, const struct wire_job *j,
@@ -72,16 +80,19 @@ int remote_poll(const struct remote *r, const char *operation, struct remote_cal
 void remote_read_poll(const struct remote *r, const struct wire_job *j,
 	const struct wire_answer *a, struct verdict *v);
 
-/* Fetching media from where an answer says it is: gs:// or http(s)://. Credentials only
- * go to the service itself and to Cloud Storage. -EINVAL. */
+/* Fetching media from where an answer says it is: gs:// (VERTEX) or http(s)://.
+ * Credentials only go to the service's own host and to Cloud Storage, and plain http
+ * only where the service is on this machine. Redirects: ask again. -EINVAL. */
 int remote_fetch(const struct remote *r, const char *uri, struct remote_call *ret,
 	struct err *err);
 
-/* Looking for what a call whose answer was lost has left below gs://bucket/prefix/. */
+/* Looking for what a call whose answer was lost has left below gs://bucket/prefix/, a
+ * folder. VERTEX. -EINVAL. */
 int remote_list(const struct remote *r, const char *prefix, struct remote_call *ret,
 	struct err *err);
-/* The names in the answer, as gs:// addresses, at most max. Returns how many; <0: no
- * list (-EPROTO, -EACCES, -EBUSY, ...) with a sentence. */
+/* The names in the answer, as gs:// addresses, at most max; only of objects below the
+ * prefix that have bytes. Returns how many; <0: no list (-EPROTO, -EACCES, -ENOENT,
+ * -EBUSY) with a sentence. */
 int remote_read_list(const struct wire_answer *a, const char *prefix,
 	char (*uri)[WIRE_URI_MAX], uint32_t max, struct err *err);
 const char *remote_name(const struct remote *r);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/policy/limits.h"
 #include "backend/provider/google.h"
 
 static int add_picture(const char *name, const struct wire_input *in, struct buf *b)
@@ -48,22 +47,17 @@ static int add_instance(const struct wire_job *j, struct buf *b)
 	return r < 0 ? r : buf_adds(b, "}],\"parameters\":");
 }
 
-static const char *value(const struct wire_job *j, enum option_id id)
-{
-	return wire_sends(j, id) ? limits_wire(j->row, j->req, id) : NULL;
-}
-
 static cJSON *parameters(const struct wire_job *j)
 {
-	const char *res = value(j, OPT_RES), *audio = value(j, OPT_AUDIO);
+	const char *res = wire_choice(j, OPT_RES), *audio = wire_choice(j, OPT_AUDIO);
 	cJSON *p = cJSON_CreateObject();
 	bool ok = p;
 	uint64_t seed;
 
 	wire_int(&ok, p, "sampleCount", j->n_takes);
-	wire_int(&ok, p, "durationSeconds", j->seconds);
-	wire_str(&ok, p, "aspectRatio", value(j, OPT_ASPECT));
-	wire_str(&ok, p, "personGeneration", value(j, OPT_PERSON));
+	wire_int(&ok, p, "durationSeconds", wire_seconds(j));
+	wire_str(&ok, p, "aspectRatio", wire_choice(j, OPT_ASPECT));
+	wire_str(&ok, p, "personGeneration", wire_choice(j, OPT_PERSON));
 	wire_str(&ok, p, "resolution", res && !strcmp(res, "4K") ? "4k" : res);
 	if (*j->negative && wire_sends(j, OPT_NEGATIVE))
 		wire_str(&ok, p, "negativePrompt", j->negative);
@@ -165,7 +159,7 @@ static const char *reason_at(const cJSON *response, int i)
 
 static void judge(const struct wire_job *job, const cJSON *response, struct verdict *v)
 {
-	v->usage.seconds = v->n_results * job->seconds;
+	v->usage.seconds = v->n_results * wire_seconds(job);
 	if (v->n_results && v->result[0].is_usable) {
 		for (int i = 0; v->n_results < job->n_takes && i < WIRE_MEDIA_MAX; i++)
 			wire_withheld_add(v, job->n_takes, reason_at(response, i));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "backend/provider/wire.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,96 +55,6 @@ enum verdict_kind verdict_set(
 }
 
 /* ---- writing ---- */
-
-/* What generations of Imagen take of what the catalogue lets a path ask. Longest prefix
- * first. Source: Google's VisionGenerativeModelParams reference, read 2026-11-23. */
-static const struct {
-	const char *prefix;
-	bool guidance, negative;
-} imagen_ids[] = {
-	{"imagegeneration@", true, true},
-	{"imagen-3.0-generate-002", false, false},
-	{"imagen-3.0-", false, true},
-	{"imagen-4.0-", false, false},
-};
-
-static bool imagen_sends(const struct wire_job *j, enum option_id id)
-{
-	enum backend_id backend = j->is_developer_api ? BACKEND_GEMINI : BACKEND_VERTEX;
-	const char *wire = j->row->wire[backend] ? j->row->wire[backend] : "";
-
-	if (id == OPT_SEED || id == OPT_WATERMARK)
-		return !j->is_developer_api;
-	for (size_t i = 0; i < ARRAY_SIZE(imagen_ids); i++) {
-		if (str_starts(wire, imagen_ids[i].prefix))
-			return id == OPT_GUIDANCE   ? imagen_ids[i].guidance
-			       : id == OPT_NEGATIVE ? imagen_ids[i].negative
-						    : true;
-	}
-	return true;
-}
-
-static bool veo_sends(const struct wire_job *j, enum option_id id)
-{
-	switch (id) {
-	case OPT_RES: /* Veo 2, which has no sound, has no such parameter */
-		return j->row->option[OPT_AUDIO].is_taken;
-	case OPT_AUDIO:
-	case OPT_SEED:
-		return !j->is_developer_api;
-	case OPT_PERSON: /* what is allowed there depends on the country */
-		return !j->is_developer_api || j->req->opt[OPT_PERSON];
-	case OPT_FPS:
-		return false;
-	default:
-		return true;
-	}
-}
-
-static bool openai_sends(const struct wire_job *j, enum option_id id)
-{
-	bool chat = j->row->kind == MODEL_TEXT;
-
-	switch (id) {
-	case OPT_SEED:
-	case OPT_COUNT:
-		return true;
-	case OPT_SIZE:
-	case OPT_ASPECT:
-		return !chat;
-	case OPT_TEMPERATURE:
-	case OPT_MAX_TOKENS:
-	case OPT_IMAGE:
-		return chat;
-	default:
-		return false;
-	}
-}
-
-bool wire_sends(const struct wire_job *j, enum option_id id)
-{
-	if (!j->row->option[id].is_taken || id == OPT_STYLE || id == OPT_ENHANCE)
-		return false; /* the last two are in the prompt */
-	switch (j->row->protocol) {
-	case PROTOCOL_IMAGEN:
-		return imagen_sends(j, id);
-	case PROTOCOL_VEO:
-		return veo_sends(j, id);
-	case PROTOCOL_GEMINI_IMAGE:
-	case PROTOCOL_GEMINI_TEXT:
-		return id != OPT_PERSON || !j->is_developer_api;
-	default:
-		return openai_sends(j, id);
-	}
-}
-
-bool wire_seed(const struct wire_job *j, uint64_t *ret)
-{
-	if (!j->has_seed || !wire_sends(j, OPT_SEED))
-		return false;
-	*ret = j->seed;
-	return true;
-}
 
 void wire_str(bool *ok, cJSON *o, const char *name, const char *v)
 {
@@ -264,7 +175,15 @@ void wire_withheld_add(struct verdict *v, uint32_t n, const char *reason)
 
 bool wire_uri(const char *uri, char ret[static WIRE_URI_MAX])
 {
-	if (strlen(uri) >= WIRE_URI_MAX || uri[strcspn(uri, "\r\n\t\"\\")])
+	size_t count;
+
+	if (strlen(uri) >= WIRE_URI_MAX)
+		return false;
+	for (const char *s = uri; *s; s++) {
+		if (iscntrl((unsigned char)*s) || strchr("\"\\", *s))
+			return false;
+	}
+	if (str_utf8_count(uri, strlen(uri), &count) < 0)
 		return false;
 	if (!(str_starts(uri, "gs://") && uri[5]) && !http_is_secure_url(uri))
 		return false;

@@ -111,12 +111,27 @@ enum verdict_kind verdict_set(struct verdict *v, enum verdict_kind kind, int cod
 /* DONE, OPERATION or PENDING. */
 enum verdict_kind verdict_ok(struct verdict *v, enum verdict_kind kind);
 
-/* Whether the value of an option goes out with the call. The catalogue says what a path
- * may ask; a model behind it may not know the parameter by now. What is asked and not
- * sent is listed as dropped. */
+/* ---- options (wire_options.c) ---- */
+
+/* Whether an option goes out with the call at all. The catalogue says what a path may
+ * ask; the API, or the model behind it, may not know the parameter by now. */
 bool wire_sends(const struct wire_job *j, enum option_id id);
-/* The seed as sent; false: none is. */
+/* What goes out: the value of the path where the row that serves it understands it,
+ * else the row's own default. NULL, false: nothing does. */
+const char *wire_choice(const struct wire_job *j, enum option_id id);
+bool wire_number(const struct wire_job *j, enum option_id id, double *ret);
 bool wire_seed(const struct wire_job *j, uint64_t *ret);
+/* The length that the call asks for, and that is billed. Longer than j->seconds where
+ * the model does not make what its row promises; the clip is then to be cut. */
+uint32_t wire_seconds(const struct wire_job *j);
+/* Can a clip be extended (video_uri)? By this many seconds, each time; the answer is
+ * the whole clip, and the added seconds are billed. On the Developer API at 720p. */
+#define WIRE_EXTENSION_SECONDS 7
+bool wire_can_extend(const struct wire_job *j);
+/* The options that the path gave and the call does not honour: the serving row or its
+ * API does not know the parameter or the value. style, enhance, count and fps are
+ * honoured elsewhere, and what a model does anyway is not dropped. */
+void wire_dropped(const struct wire_job *j, bool dropped[static OPT_COUNT_]);
 
 /* Members of a request. *ok turns false where memory is short: a body that lacks a
  * parameter would buy something else. NULL values are left out. */

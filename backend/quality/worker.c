@@ -439,3 +439,10 @@ int quality_convert(const char *exe, const struct quality_source *src,
 			err, EINVAL, "pictures are converted to PNG or JPEG only");
 	return run(&w, exe, &request, NULL);
 }
+
+int quality_last_frame(const char *exe, const struct quality_source *src,
+	enum media_type to, int timeout_ms, const atomic_bool *stop,
+	quality_sink_fn sink, void *user, struct err *err) { return err_set(err, ENOSYS, "shim"); }
+int quality_join(const char *exe, const struct quality_source *src, size_t n, const struct quality_join_rule *rule,
+	int timeout_ms, const atomic_bool *stop,
+	quality_sink_fn sink, void *user, struct err *err) { return err_set(err, ENOSYS, "shim"); }

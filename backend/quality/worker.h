@@ -49,3 +49,11 @@ int quality_measure(const char *exe, const struct quality_source *src, int timeo
 int quality_convert(const char *exe, const struct quality_source *src,
 	enum media_type to, int timeout_ms, const atomic_bool *stop,
 	quality_sink_fn sink, void *user, struct err *err);
+
+struct quality_join_rule { uint32_t seconds, fps; bool drops_repeated_frame; };
+int quality_last_frame(const char *exe, const struct quality_source *src,
+	enum media_type to, int timeout_ms, const atomic_bool *stop,
+	quality_sink_fn sink, void *user, struct err *err);
+int quality_join(const char *exe, const struct quality_source *src, size_t n, const struct quality_join_rule *rule,
+	int timeout_ms, const atomic_bool *stop,
+	quality_sink_fn sink, void *user, struct err *err);

@@ -107,7 +107,7 @@ static int add_plan(struct promptfs *fs, const struct request *req,
 	cJSON *list;
 	int r = 0;
 
-	if (!req->seconds || limits_segments(s->row, req, &plan) < 0 || plan.n < 2)
+	if (!req->seconds || limits_segments(s->row, req, false, &plan) < 0 || plan.n < 2)
 		return 0;
 	if (fs->backend != BACKEND_LOCAL &&
 		!(s->has_record && s->rec.state == RECORD_GENERATED))

@@ -186,6 +186,71 @@ static void merges_rows(void)
 	catalogue_free(c);
 }
 
+/* The file that the documentation points to. */
+static void the_example(void)
+{
+	struct catalogue *c = built_in();
+	const struct model_row *row;
+	struct err err = {0};
+
+	if (!CHECK_INT(catalogue_merge_file(c, EXAMPLE, &err), 0))
+		printf("# %s\n", err.why);
+	row = catalogue_find(c, "sd");
+	CHECK_STR(row->wire[BACKEND_OPENAI], "sd-v1-5");
+	CHECK(row->price.is_known && row->price.n_classes == 1);
+	CHECK_INT(row->price.classes[0].udollars, 0);
+	CHECK_INT(row->n_pixels, 3);
+	CHECK_STR(row->source, "mine");
+	CHECK_STR(row->as_of, "2026-11-26");
+	CHECK(row_is_offered(row, BACKEND_OPENAI));
+	row = catalogue_find(c, "llama");
+	CHECK(row->price.is_known && !row->price.in_udollars &&
+		!row->price.out_udollars);
+	row = catalogue_find(c, "dall-e-3");
+	CHECK_INT(row->price.classes[0].udollars, 40000);
+	row = catalogue_find(c, "gemini-3.8-flash");
+	CHECK_INT(row->price.in_udollars, 750000);
+	CHECK_STR(row->wire[BACKEND_VERTEX], "gemini-3.8-flash");
+	catalogue_free(c);
+}
+
+/* What Google documents of the models, so that no path is accepted and then refused
+ * with a 400: docs.cloud.google.com/vertex-ai, as read on 2026-11-23. */
+static void documented_limits(void)
+{
+	struct catalogue *c = built_in();
+
+	for (size_t i = 0; i < catalogue_count(c); i++) {
+		const struct model_row *row = catalogue_at(c, i);
+		const struct option_rule *seed = &row->option[OPT_SEED];
+
+		if (row->protocol == PROTOCOL_IMAGEN) {
+			CHECK(seed->min == 1 && seed->max == 2147483647);
+			CHECK(!row->option[OPT_IMAGE].is_taken);
+		}
+		if (seed->is_taken)
+			CHECK(seed->max <=
+				(row->kind == MODEL_VIDEO ? 4294967295.0 : 2147483647));
+		/* Veo 3 and later, the only ones with sound. */
+		if (!row->option[OPT_AUDIO].is_taken)
+			continue;
+		CHECK(row->option[OPT_FPS].min == 24 && row->option[OPT_FPS].max == 24);
+		for (size_t k = 0; k < row->n_seconds; k++) {
+			const struct seconds_rule *rule = &row->seconds[k];
+			const uint32_t *s = rule->seconds;
+
+			if (!*rule->res || !strcmp(rule->res, "720p"))
+				CHECK(rule->n == 3 && s[0] == 4 && s[1] == 6 &&
+					s[2] == 8);
+			else
+				CHECK(rule->n == 1 && s[0] == 8);
+		}
+		/* 1080p, and 4K where there is one. */
+		CHECK_INT(row->n_seconds, row->option[OPT_RES].n_choices);
+	}
+	catalogue_free(c);
+}
+
 static void refuses_rows(void)
 {
 #define ROW                                                                            \
@@ -287,4 +352,5 @@ static void refuses_files(void)
 
 TAP_MAIN(TAP_CASE(aliases), TAP_CASE(specified_prices), TAP_CASE(every_row_is_whole),
 	TAP_CASE(every_shape_has_pixels), TAP_CASE(liveness), TAP_CASE(row_as_json),
-	TAP_CASE(merges_rows), TAP_CASE(refuses_rows), TAP_CASE(refuses_files))
+	TAP_CASE(merges_rows), TAP_CASE(the_example), TAP_CASE(documented_limits),
+	TAP_CASE(refuses_rows), TAP_CASE(refuses_files))

@@ -15,7 +15,7 @@ static void accepts(void)
 	} rows[] = {
 		{"imagen-3", "1.png", ""},
 		{"imagen-3", "2.png", "aspect=16:9 seed=5 guidance=7.5 style=anime"},
-		{"imagen-2", "1.png", "watermark=off seed=0 negative=rain"},
+		{"imagen-2", "1.png", "watermark=off seed=1 negative=rain"},
 		{"imagen-3", "4.png", "count=4"},
 		{"imagen-3", "1.png", "safety=block_few person=dont_allow enhance=on"},
 		{"veo-2", "30s.mp4", "res=4K aspect=9:16"},
@@ -54,8 +54,10 @@ static void refuses_with_a_sentence(void)
 			"or 16:9"},
 		{"imagen-3", "1.png", "seed=abc",
 			"seed=abc is not possible with imagen-3; use a whole number "
-			"from 0 "
-			"to 2147483647"},
+			"from 1 to 2147483647"},
+		{"imagen-2", "1.png", "seed=0",
+			"seed=0 is not possible with imagen-2; use a whole number "
+			"from 1 to 2147483647"},
 		{"imagen-3", "1.png", "guidance=51",
 			"guidance=51 is not possible with imagen-3; use a number from "
 			"0 to "
@@ -261,7 +263,7 @@ static void segments_of_every_length(void)
 			const struct seconds_rule *rule = limits_seconds(row, &r);
 			struct segments s = {0};
 
-			CHECK_INT(limits_segments(row, &r, &s), 0);
+			CHECK_INT(limits_segments(row, &r, false, &s), 0);
 			CHECK(s.billed >= r.seconds &&
 				s.billed < r.seconds + rule->seconds[0]);
 			for (uint32_t k = 0; k < s.n; k++)

@@ -35,9 +35,14 @@ static void bodies(void)
 			",\"sampleCount\":1,\"aspectRatio\":\"1:1\",\"addWatermark\":"
 			"false,"
 			"\"seed\":2147483002,\"enhancePrompt\":false" TAIL},
-		{"imagen-3", "1.png", "seed=7 watermark=off", true,
+		{"imagen-3", "1.png",
+			"seed=7 watermark=off negative=rain safety=block_few", true,
+			HEAD
+			"\"personGeneration\":\"allow_adult\",\"includeRaiReason\":"
+			"true," PNG ",\"sampleCount\":1,\"aspectRatio\":\"1:1\"" TAIL},
+		{"imagen-4", "1.png", "size=2K", true,
 			HEAD COMMON PNG ",\"sampleCount\":1,\"aspectRatio\":\"1:1\","
-					"\"enhancePrompt\":false" TAIL},
+					"\"sampleImageSize\":\"2K\"" TAIL},
 		{"imagen-2", "1.png", "guidance=12.5 negative=fog", false,
 			HEAD COMMON PNG
 			",\"sampleCount\":1,\"aspectRatio\":\"1:1\",\"addWatermark\":"

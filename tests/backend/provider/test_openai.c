@@ -33,10 +33,13 @@ static struct model_row picture = {.name = "p",
 	.kind = MODEL_PICTURE,
 	.protocol = PROTOCOL_OPENAI_IMAGE,
 	.wire = {[BACKEND_OPENAI] = "local-sd"},
-	.option = {[OPT_SEED] = {.is_taken = true, .form = FORM_INTEGER}}};
+	.option = {[OPT_SEED] = {.is_taken = true, .form = FORM_INTEGER, .max = 99}}};
+static struct pixel_size sizes[] = {{"1K", "1:1", 1536, 1024}};
 static struct model_row gpt = {.name = "g",
 	.kind = MODEL_PICTURE,
 	.protocol = PROTOCOL_OPENAI_IMAGE,
+	.pixels = sizes,
+	.n_pixels = 1,
 	.wire = {[BACKEND_OPENAI] = "gpt-image-1"}};
 static struct model_row chat = {.name = "c",
 	.kind = MODEL_TEXT,
@@ -59,11 +62,13 @@ static void bodies(void)
 	} cases[] = {
 		{&picture, "2.png", "seed=10", 0,
 			"{\"model\":\"local-sd\",\"prompt\":\"a fox\",\"n\":1,"
-			"\"response_format\":\"b64_json\",\"size\":\"1024x1024\","
-			"\"seed\":11}"},
+			"\"response_format\":\"b64_json\",\"seed\":11}"},
+		{&picture, "1.png", "seed=100", 0,
+			"{\"model\":\"local-sd\",\"prompt\":\"a fox\",\"n\":1,"
+			"\"response_format\":\"b64_json\"}"},
 		{&gpt, "1.png", "seed=10", 0,
 			"{\"model\":\"gpt-image-1\",\"prompt\":\"a fox\",\"n\":1,"
-			"\"output_format\":\"png\",\"size\":\"1024x1024\"}"},
+			"\"output_format\":\"png\",\"size\":\"1536x1024\"}"},
 		{&chat, "1.txt", NULL, 0,
 			"{\"model\":\"llama\",\"temperature\":0.5,\"max_tokens\":64,"
 			"\"messages\":[{\"role\":\"user\",\"content\":\"a fox\"}]}"},
@@ -90,6 +95,35 @@ static void bodies(void)
 		job.has_seed = limits_seed(&req, &job.seed);
 		CHECK_INT(openai_body(&job, &b), 0);
 		wire_check_body(cases[i].row->name, &b, cases[i].want);
+		request_finish(&req);
+	}
+}
+
+/* Later models of OpenAI refuse the name that all other servers know. */
+static void the_name_of_the_limit(void)
+{
+	static const struct {
+		const char *id, *name;
+	} cases[] = {
+		{"llama", "\"max_tokens\":64"},
+		{"olmo", "\"max_tokens\":64"},
+		{"gpt-4o-mini", "\"max_tokens\":64"},
+		{"o3-mini", "\"max_completion_tokens\":64"},
+		{"gpt-5.1", "\"max_completion_tokens\":64"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		scoped(buf_finish) struct buf b = {0};
+		struct model_row row = chat;
+		struct request req;
+		struct wire_job job = {
+			.req = &req, .row = &row, .prompt = "a fox", .negative = ""};
+
+		row.wire[BACKEND_OPENAI] = cases[i].id;
+		test_request(&req, "a fox", "1.txt", NULL);
+		CHECK_INT(openai_body(&job, &b), 0);
+		if (!CHECK(strstr(b.data, cases[i].name)))
+			printf("# %s\n", b.data);
 		request_finish(&req);
 	}
 }
@@ -171,5 +205,5 @@ static void answers_in_words(void)
 	WIRE_CHECK_ANSWERS(openai_read_text, &job, cases);
 }
 
-TAP_MAIN(TAP_CASE(addresses), TAP_CASE(bodies), TAP_CASE(answers_with_pictures),
-	TAP_CASE(answers_in_words))
+TAP_MAIN(TAP_CASE(addresses), TAP_CASE(bodies), TAP_CASE(the_name_of_the_limit),
+	TAP_CASE(answers_with_pictures), TAP_CASE(answers_in_words))

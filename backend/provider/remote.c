@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+/* Which service it is, and what it can be asked for at all. */
+#include "backend/provider/remote.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "backend/net/http.h"
+#include "backend/provider/remote_parts.h"
+#include "cache/base/mem.h"
+#include "cache/base/str.h"
+
+/* "global" is where Google's newest models are, this is where its oldest are too. */
+#define DEFAULT_LOCATION "us-central1"
+
+/* ---- making ---- */
+
+/* Bytes that would begin something else in a URL, or end it. */
+static bool is_address(const char *url)
+{
+	for (const char *s = url; *s; s++) {
+		if (*s <= ' ' || *s > '~' || strchr("?#@\\\"<>", *s))
+			return false;
+	}
+	return strlen(url) < REMOTE_ADDRESS_MAX &&
+	       (str_starts(url, "https://") || str_starts(url, "http://"));
+}
+
+static int take_address(const char *url, const char *what, char **ret, struct err *err)
+{
+	size_t n;
+
+	if (!url || !*url)
+		return 0;
+	if (!is_address(url))
+		return err_set(err, EINVAL,
+			"%s must be an address that begins with https:// or http://",
+			what);
+	if (!http_is_secure_url(url))
+		return err_set(err, EINVAL,
+			"%s would send credentials in the clear; use https:// (plain "
+			"http only to this machine)",
+			what);
+	n = strlen(url);
+	while (url[n - 1] == '/')
+		n--;
+	*ret = strndup(url, n);
+	return *ret ? 0 : err_oom(err);
+}
+
+static int take_name(const char *name, const char *what, char **ret, struct err *err)
+{
+	if (!name || !*name)
+		return 0;
+	if (!google_is_name(name, "-_:."))
+		return err_set(err, EINVAL, "%s is not the id of a project", what);
+	*ret = strdup(name);
+	return *ret ? 0 : err_oom(err);
+}
+
+static int take_locations(const char *list, struct remote *r, struct err *err)
+{
+	char *next;
+
+	r->locations = strdup(list && *list ? list : DEFAULT_LOCATION);
+	if (!r->locations)
+		return err_oom(err);
+	next = r->locations;
+	while (next) {
+		char *one = strsep(&next, "+");
+
+		if (!google_is_name(one, "-"))
+			return err_set(err, EINVAL,
+				"location must be regions joined with +, such as "
+				"us-central1+europe-west4");
+		if (r->n_places == REMOTE_PLACES_MAX)
+			return err_set(err, EINVAL, "location names more than %d",
+				REMOTE_PLACES_MAX);
+		r->place[r->n_places++] = one;
+	}
+	return 0;
+}
+
+static int take_config(const struct remote_config *c, struct remote *r, struct err *err)
+{
+	int e = take_address(c->endpoint, "endpoint", &r->endpoint, err);
+
+	if (e == 0)
+		e = take_address(c->storage_endpoint, "the address of Cloud Storage",
+			&r->storage_endpoint, err);
+	if (e < 0 || r->backend != BACKEND_VERTEX)
+		return e;
+	e = take_name(c->project, "project", &r->project, err);
+	if (e == 0)
+		e = take_name(
+			c->user_project, "the quota project", &r->user_project, err);
+	return e < 0 ? e : take_locations(c->location, r, err);
+}
+
+int remote_new(const struct remote_config *c, struct remote **ret, struct err *err)
+{
+	struct remote *r;
+	int e;
+
+	if (c->backend != BACKEND_VERTEX && c->backend != BACKEND_GEMINI &&
+		c->backend != BACKEND_OPENAI)
+		return err_set(err, EINVAL, "not a service across a network");
+	r = new0(struct remote);
+	if (!r)
+		return err_oom(err);
+	r->backend = c->backend;
+	r->is_anonymous = c->is_anonymous;
+	e = take_config(c, r, err);
+	if (e < 0) {
+		remote_free(r);
+		return e;
+	}
+	*ret = r;
+	return 0;
+}
+
+void remote_free(struct remote *r)
+{
+	if (!r)
+		return;
+	free(r->endpoint);
+	free(r->storage_endpoint);
+	free(r->project);
+	free(r->user_project);
+	free(r->locations);
+	free(r);
+}
+
+/* ---- facts ---- */
+
+enum backend_id remote_backend(const struct remote *r)
+{
+	return r->backend;
+}
+
+const char *remote_name(const struct remote *r)
+{
+	return backend_name(r->backend);
+}
+
+enum remote_auth remote_auth(const struct remote *r)
+{
+	if (r->is_anonymous)
+		return AUTH_NONE;
+	return r->backend == BACKEND_GEMINI ? AUTH_GOOGLE_KEY : AUTH_BEARER;
+}
+
+bool remote_is_paid(const struct remote *r, const struct model_row *row)
+{
+	const struct row_price *p = &row->price;
+	int64_t most = p->in_udollars | p->out_udollars | row->refusal_udollars;
+
+	for (size_t i = 0; i < p->n_classes; i++)
+		most |= p->classes[i].udollars | p->classes[i].silent_udollars;
+	return !p->is_known || most != 0;
+}
+
+uint32_t remote_places(const struct remote *r, const struct model_row *row)
+{
+	return row->location || r->n_places == 0 ? 1 : r->n_places;
+}
+
+const char *remote_place(
+	const struct remote *r, const struct model_row *row, uint32_t place)
+{
+	if (r->n_places == 0)
+		return "";
+	return row->location ? row->location : r->place[place % r->n_places];
+}
+
+struct google_place remote_google_place(
+	const struct remote *r, const struct model_row *row, uint32_t place)
+{
+	return (struct google_place){
+		.endpoint = r->endpoint,
+		.project = r->project,
+		.location = remote_place(r, row, place),
+		.version = "v1",
+	};
+}
+
+/* The Developer API makes one video a call, whatever sampleCount says.
+ * Source: https://ai.google.dev/gemini-api/docs/video, read 2026-11-23. */
+uint32_t remote_takes_max(const struct remote *r, const struct model_row *row)
+{
+	const struct option_rule *count = &row->option[OPT_COUNT];
+
+	switch (row->protocol) {
+	case PROTOCOL_VEO:
+		if (r->backend == BACKEND_GEMINI)
+			return 1;
+		break;
+	case PROTOCOL_IMAGEN:
+	case PROTOCOL_OPENAI_IMAGE:
+		break;
+	default:
+		return 1;
+	}
+	if (!count->is_taken || !(count->max >= 1))
+		return 1;
+	return count->max < WIRE_MEDIA_MAX ? (uint32_t)count->max : WIRE_MEDIA_MAX;
+}
+
+bool remote_can_extend(const struct remote *r, const struct model_row *row)
+{
+	struct wire_job j = {
+		.row = row, .is_developer_api = r->backend == BACKEND_GEMINI};
+
+	return row->wire[r->backend] && wire_can_extend(&j);
+}
+
+/* ---- what cannot be ---- */
+
+static bool is_openai(enum model_protocol p)
+{
+	return p == PROTOCOL_OPENAI_IMAGE || p == PROTOCOL_OPENAI_CHAT;
+}
+
+static int check_offered(
+	const struct remote *r, const struct model_row *row, struct err *err)
+{
+	if (row->wire[r->backend] &&
+		is_openai(row->protocol) == (r->backend == BACKEND_OPENAI))
+		return 0;
+	if (!row->wire[r->backend] && r->backend != BACKEND_OPENAI && row->n_successors)
+		return err_set(err, ENOENT,
+			"%s is not offered by backend=%s; use %s instead", row->name,
+			remote_name(r), row->successors[0]);
+	if (r->backend == BACKEND_OPENAI)
+		return err_set(err, EOPNOTSUPP,
+			"%s is no model of an OpenAI-compatible server; its models are "
+			"rows of your catalogue file (catalog=FILE)",
+			row->name);
+	return err_set(err, EOPNOTSUPP, "%s is not offered by backend=%s", row->name,
+		remote_name(r));
+}
+
+static bool is_kind(const struct model_row *row, const struct request *req)
+{
+	if ((req->tree == TREE_VIDEOS) != (row->kind == MODEL_VIDEO))
+		return false;
+	return req->type == MEDIA_NONE ||
+	       (req->type == MEDIA_TEXT) == (row->kind == MODEL_TEXT);
+}
+
+/* The options whose loss would make another file than the one that is asked for. */
+static int check_sendable(const struct remote *r, const struct model_row *row,
+	const struct request *req, struct err *err)
+{
+	const char *audio = req->opt[OPT_AUDIO];
+
+	if (req->opt[OPT_IMAGE] && (row->protocol == PROTOCOL_IMAGEN ||
+					   row->protocol == PROTOCOL_OPENAI_IMAGE))
+		return err_set(err, EOPNOTSUPP,
+			"%s takes no pictures with backend=%s; leave image= out",
+			row->name, remote_name(r));
+	if (req->opt[OPT_LAST] && row->protocol != PROTOCOL_VEO)
+		return err_set(
+			err, EOPNOTSUPP, "%s takes no last=; leave it out", row->name);
+	/* It always makes sound, and charges for it. */
+	if (r->backend == BACKEND_GEMINI && row->protocol == PROTOCOL_VEO && audio &&
+		row->option[OPT_AUDIO].is_taken && !strcmp(audio, "off"))
+		return err_set(err, EOPNOTSUPP,
+			"%s always makes sound with backend=gemini; leave audio=off "
+			"out, or use backend=vertex",
+			row->name);
+	return 0;
+}
+
+int remote_can_make(const struct remote *r, const struct model_row *row,
+	const struct request *req, struct err *err)
+{
+	int e = check_offered(r, row, err);
+
+	if (e < 0)
+		return e;
+	if (!is_kind(row, req))
+		return err_set(err, EOPNOTSUPP, "%s is a %s model and makes no other",
+			row->name, model_kind_name(row->kind));
+	return check_sendable(r, row, req, err);
+}

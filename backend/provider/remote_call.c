@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: MIT
+/* Calls, and what their answers mean: each protocol's own functions behind one table.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "backend/net/http.h"
+#include "backend/provider/gemini.h"
+#include "backend/provider/imagen.h"
+#include "backend/provider/openai.h"
+#include "backend/provider/remote_parts.h"
+#include "backend/provider/veo.h"
+#include "cache/base/mem.h"
+#include "cache/base/str.h"
+
+#define OPENAI_BASE "https://api.openai.com/v1"
+#define DEVELOPER_ORIGIN "https://generativelanguage.googleapis.com"
+
+/* Bodies of answers. A placeholder promises less than 2 GiB; four pictures of 4K in
+ * base64 are below 200 MiB. */
+#define SMALL_MAX (UINT64_C(8) << 20)
+#define PICTURES_MAX (UINT64_C(256) << 20)
+#define MEDIA_MAX ((UINT64_C(2) << 30) - 1)
+
+static const struct protocol {
+	const char *method; /* of Google's services */
+	uint64_t answer_max;
+	int (*body)(const struct wire_job *job, struct buf *ret);
+	void (*read)(const struct wire_job *job, const struct wire_answer *a,
+		struct verdict *v);
+} protocols[] = {
+	[PROTOCOL_IMAGEN] = {"predict", PICTURES_MAX, imagen_body, imagen_read},
+	[PROTOCOL_GEMINI_IMAGE] = {"generateContent", PICTURES_MAX, gemini_body,
+		gemini_read_picture},
+	[PROTOCOL_VEO] = {"predictLongRunning", SMALL_MAX, veo_body, veo_read_start},
+	[PROTOCOL_GEMINI_TEXT] = {"generateContent", SMALL_MAX, gemini_body,
+		gemini_read_text},
+	[PROTOCOL_OPENAI_IMAGE] = {NULL, PICTURES_MAX, openai_body,
+		openai_read_picture},
+	[PROTOCOL_OPENAI_CHAT] = {NULL, SMALL_MAX, openai_body, openai_read_text},
+};
+
+void remote_call_finish(struct remote_call *c)
+{
+	buf_finish(&c->url);
+	buf_finish(&c->body);
+}
+
+/* ---- making ---- */
+
+/* Which API it is the remote knows, whatever the job says. */
+static struct wire_job own_job(const struct remote *r, const struct wire_job *j)
+{
+	struct wire_job own = *j;
+
+	own.is_developer_api = r->backend == BACKEND_GEMINI;
+	if (r->backend != BACKEND_VERTEX)
+		own.storage_uri = NULL;
+	return own;
+}
+
+static bool is_sendable(const struct wire_input *in)
+{
+	return (in->type == MEDIA_PNG || in->type == MEDIA_JPEG) && in->len;
+}
+
+/* Each API reads clips from its own place only. */
+static bool is_clip(const struct remote *r, const char *uri)
+{
+	char place[WIRE_URI_MAX];
+
+	return wire_uri(uri, place) &&
+	       str_starts(place, "gs://") == (r->backend == BACKEND_VERTEX);
+}
+
+static int check_job(const struct remote *r, const struct wire_job *j, struct err *err)
+{
+	uint32_t max = remote_takes_max(r, j->row);
+	int e = remote_can_make(r, j->row, j->req, err);
+
+	if (e < 0)
+		return e;
+	if (j->n_takes == 0 || j->n_takes > max)
+		return err_set(err, EINVAL, "%s makes at most %u in one call",
+			j->row->name, max);
+	if (j->row->kind == MODEL_VIDEO && j->seconds == 0)
+		return err_set(err, EINVAL, "a video of no seconds");
+	if (j->video_uri && (j->seconds != WIRE_EXTENSION_SECONDS ||
+				    !wire_can_extend(j) || !is_clip(r, j->video_uri)))
+		return err_set(err, EINVAL, "%s cannot extend this clip", j->row->name);
+	for (uint32_t i = 0; i < j->n_images; i++) {
+		if (!is_sendable(&j->image[i]))
+			return err_set(err, EINVAL,
+				"an input is neither a PNG nor a JPEG picture");
+	}
+	if (j->last && !is_sendable(j->last))
+		return err_set(err, EINVAL,
+			"the input of last= is neither a PNG nor a JPEG picture");
+	return 0;
+}
+
+static int make_url(const struct remote *r, const struct model_row *row, uint32_t place,
+	struct buf *ret, struct err *err)
+{
+	const char *method = protocols[row->protocol].method;
+	const char *id = row->wire[r->backend];
+	struct google_place p = remote_google_place(r, row, place);
+
+	if (r->backend == BACKEND_VERTEX)
+		return google_vertex_url(&p, id, method, ret, err);
+	if (r->backend == BACKEND_GEMINI)
+		return google_developer_url(r->endpoint, id, method, ret, err);
+	return openai_url(r->endpoint ? r->endpoint : OPENAI_BASE, row->kind, ret, err);
+}
+
+static void to_service(const struct remote *r, struct remote_call *c)
+{
+	c->auth = remote_auth(r);
+	c->user_project = r->user_project;
+}
+
+int remote_make(const struct remote *r, const struct wire_job *j, uint32_t place,
+	struct remote_call *ret, struct err *err)
+{
+	const struct protocol *p = &protocols[j->row->protocol];
+	scoped(remote_call_finish) struct remote_call c = {
+		.method = "POST", .is_paid = true, .answer_max = p->answer_max};
+	struct wire_job own = own_job(r, j);
+	int e = check_job(r, &own, err);
+
+	if (e == 0)
+		e = make_url(r, j->row, place, &c.url, err);
+	if (e < 0)
+		return e;
+	if (p->body(&own, &c.body) < 0)
+		return err_oom(err);
+	to_service(r, &c);
+	*ret = c;
+	c = (struct remote_call){0};
+	return 0;
+}
+
+void remote_read(const struct remote *r, const struct wire_job *j,
+	const struct wire_answer *a, struct verdict *v)
+{
+	struct wire_job own = own_job(r, j);
+
+	*v = (struct verdict){.retry_after_ms = -1};
+	protocols[j->row->protocol].read(&own, a, v);
+}
+
+/* ---- polling ---- */
+
+int remote_poll(const struct remote *r, const char *operation, struct remote_call *ret,
+	struct err *err)
+{
+	scoped(remote_call_finish) struct remote_call c = {
+		.method = r->backend == BACKEND_VERTEX ? "POST" : "GET",
+		.answer_max = MEDIA_MAX};
+	struct google_place p = {.endpoint = r->endpoint, .version = "v1"};
+	int e;
+
+	if (r->backend == BACKEND_OPENAI)
+		return err_set(err, EINVAL, "backend=openai has no operations");
+	if (r->backend == BACKEND_VERTEX)
+		e = google_operation_url(&p, operation, &c.url, err);
+	else
+		e = google_developer_operation_url(r->endpoint, operation, &c.url, err);
+	if (e < 0)
+		return e;
+	if (r->backend == BACKEND_VERTEX && veo_poll_body(operation, &c.body) < 0)
+		return err_oom(err);
+	to_service(r, &c);
+	*ret = c;
+	c = (struct remote_call){0};
+	return 0;
+}
+
+void remote_read_poll(const struct remote *r, const struct wire_job *j,
+	const struct wire_answer *a, struct verdict *v)
+{
+	struct wire_job own = own_job(r, j);
+
+	*v = (struct verdict){.retry_after_ms = -1};
+	if (r->backend == BACKEND_OPENAI)
+		verdict_set(
+			v, VERDICT_UNKNOWN, EIO, "backend=openai has no operations");
+	else
+		veo_read_poll(&own, a, v);
+}
+
+/* ---- fetching ---- */
+
+/* "https://host[:port]", as it is written there: nothing else counts as the same. */
+static size_t origin_length(const char *url)
+{
+	const char *host = strstr(url, "://");
+
+	return host ? (size_t)(host + 3 - url) + strcspn(host + 3, "/?#") : 0;
+}
+
+static const char *own_address(const struct remote *r)
+{
+	if (r->endpoint)
+		return r->endpoint;
+	return r->backend == BACKEND_OPENAI ? OPENAI_BASE : DEVELOPER_ORIGIN;
+}
+
+static bool is_own(const struct remote *r, const char *uri)
+{
+	const char *base = own_address(r);
+	size_t n = origin_length(base);
+
+	return r->backend != BACKEND_VERTEX && !strncmp(base, uri, n) && uri[n] == '/';
+}
+
+/* Plain http only where the service itself is on this machine: an answer from
+ * elsewhere has no business there. */
+static bool is_fetchable(const struct remote *r, const char *uri)
+{
+	size_t n = origin_length(uri);
+
+	for (const char *s = uri; *s; s++) {
+		if (*s <= ' ' || *s > '~')
+			return false;
+	}
+	return n && !memchr(uri, '@', n) &&
+	       (str_starts(uri, "https://") || str_starts(own_address(r), "http://"));
+}
+
+static int storage_call(const struct remote *r, struct remote_call *c, struct err *err)
+{
+	if (r->backend != BACKEND_VERTEX)
+		return err_set(err, EINVAL,
+			"Cloud Storage can be read with backend=vertex only");
+	to_service(r, c);
+	return 0;
+}
+
+int remote_fetch(const struct remote *r, const char *uri, struct remote_call *ret,
+	struct err *err)
+{
+	scoped(remote_call_finish) struct remote_call c = {
+		.method = "GET", .is_media = true, .answer_max = MEDIA_MAX};
+	char place[WIRE_URI_MAX];
+	int e = 0;
+
+	if (!wire_uri(uri, place))
+		return err_set(err, EINVAL, "not an address that media come from");
+	if (str_starts(place, "gs://")) {
+		e = storage_call(r, &c, err);
+		if (e == 0)
+			e = google_storage_url(r->storage_endpoint, place, &c.url, err);
+	} else if (!is_fetchable(r, place)) {
+		return err_set(err, EINVAL, "not an address that media come from");
+	} else {
+		if (is_own(r, place))
+			c.auth = remote_auth(r);
+		e = buf_adds(&c.url, place) < 0 ? err_oom(err) : 0;
+	}
+	if (e < 0)
+		return e;
+	*ret = c;
+	c = (struct remote_call){0};
+	return 0;
+}
+
+/* ---- what a lost call has left ---- */
+
+int remote_list(const struct remote *r, const char *prefix, struct remote_call *ret,
+	struct err *err)
+{
+	scoped(remote_call_finish) struct remote_call c = {
+		.method = "GET", .answer_max = SMALL_MAX};
+	int e = storage_call(r, &c, err);
+
+	if (e < 0)
+		return e;
+	if (!str_ends(prefix, "/"))
+		return err_set(err, EINVAL, "not a folder of Cloud Storage");
+	e = google_storage_list_url(r->storage_endpoint, prefix, &c.url, err);
+	if (e < 0)
+		return e;
+	*ret = c;
+	c = (struct remote_call){0};
+	return 0;
+}
+
+static int list_failed(const struct wire_answer *a, struct err *err)
+{
+	static const struct {
+		int status, code;
+		const char *why;
+	} known[] = {
+		{401, EACCES, "Cloud Storage refused the credentials"},
+		{403, EACCES, "Cloud Storage denies access to the bucket"},
+		{404, ENOENT, "Cloud Storage has no such bucket"},
+		{408, EBUSY, "Cloud Storage is overloaded"},
+		{429, EBUSY, "Cloud Storage is overloaded"},
+		{500, EBUSY, "Cloud Storage is overloaded"},
+		{502, EBUSY, "Cloud Storage is overloaded"},
+		{503, EBUSY, "Cloud Storage is overloaded"},
+		{504, EBUSY, "Cloud Storage is overloaded"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (known[i].status == a->status)
+			return err_set(err, known[i].code, "%s", known[i].why);
+	}
+	return err_set(err, EPROTO, "Cloud Storage answered %d%s", a->status,
+		a->status == 200 ? " and no list" : "");
+}
+
+/* An object below the prefix that has bytes. */
+static bool is_below(const cJSON *item, const char *prefix)
+{
+	const char *name = json_str(item, "name", "");
+	size_t n = strlen(prefix), len = strlen(name), count;
+
+	return len > n && str_starts(name, prefix) && name[len - 1] != '/' &&
+	       str_utf8_count(name, len, &count) == 0 &&
+	       strcmp(json_str(item, "size", "0"), "0") != 0;
+}
+
+int remote_read_list(const struct wire_answer *a, const char *prefix,
+	char (*uri)[WIRE_URI_MAX], uint32_t max, struct err *err)
+{
+	const cJSON *items, *e;
+	const char *object =
+		str_starts(prefix, "gs://") ? strchr(prefix + 5, '/') : NULL;
+	int n = 0;
+
+	if (a->status != 200 || !cJSON_IsObject(a->json))
+		return list_failed(a, err);
+	if (!object)
+		return err_set(err, EINVAL, "not a folder of Cloud Storage");
+	object++;
+	items = cJSON_GetObjectItemCaseSensitive(a->json, "items");
+	cJSON_ArrayForEach(e, items)
+	{
+		scoped(buf_finish) struct buf b = {0};
+
+		if ((uint32_t)n == max || !is_below(e, object))
+			continue;
+		if (buf_add(&b, prefix, (size_t)(object - prefix)) < 0 ||
+			buf_adds(&b, json_str(e, "name", "")) < 0)
+			return err_oom(err);
+		n += wire_uri(b.data, uri[n]);
+	}
+	/* A page may be empty and not the last. */
+	if (n == 0 && *json_str(a->json, "nextPageToken", ""))
+		return err_set(err, EPROTO, "Cloud Storage sent a part of a list");
+	return n;
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/* Inside of remote*.c. */
+#include "backend/provider/google.h"
+#include "backend/provider/remote.h"
+
+#define REMOTE_PLACES_MAX 16
+#define REMOTE_ADDRESS_MAX 1024
+
+struct remote {
+	enum backend_id backend;
+	bool is_anonymous;
+	/* NULL where the service's own is meant; no slashes at the end. */
+	char *endpoint, *storage_endpoint;
+	char *project, *user_project;
+	char *locations; /* the places, each ended by a NUL */
+	const char *place[REMOTE_PLACES_MAX];
+	uint32_t n_places; /* 0: there are no regions */
+};
+
+/* Where the row's call goes; `location` is borrowed from row or remote. */
+struct google_place remote_google_place(
+	const struct remote *r, const struct model_row *row, uint32_t place);
+/* What the service itself is called with. */
+enum remote_auth remote_auth(const struct remote *r);
