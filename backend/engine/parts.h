@@ -157,7 +157,7 @@ enum job_phase {
 	PHASE_CALLING,   /* a call across the network, and what belongs to it */
 	PHASE_WORKING,   /* the provider's work is with the pool */
 	PHASE_STORING,   /* the store's commit is with the pool */
-	PHASE_BACKOFF, /* until the next try; without a slot */
+	PHASE_BACKOFF,   /* until the next try; without a slot */
 	PHASE_ENDED,
 };
 
@@ -212,8 +212,8 @@ void job_pause(struct job *j, int64_t delay_ms);
 void job_end(struct job *j, const struct err *err); /* fails what is not settled */
 void job_close(struct job *j);
 uint32_t job_random(struct engine *e);
-void job_settle(struct job *j, uint16_t take, const struct record *rec,
-	const struct err *err);
+void job_settle(
+	struct job *j, uint16_t take, const struct record *rec, const struct err *err);
 bool engine_is_stopping(struct engine *e);
 /* A line in the log when 80 % of a limit are spent or reserved. */
 void budget_alert(struct engine *e, uint32_t uid);

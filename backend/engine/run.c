@@ -260,8 +260,7 @@ static int take_other(struct run *r, const struct batch *b, size_t i)
 	struct made *m = &r->made[b->output[i]];
 
 	record_finish(&m->rec);
-	return cache_find(
-		r->job->e->cache, &b->place[i].key, &m->rec, NULL, &m->err);
+	return cache_find(r->job->e->cache, &b->place[i].key, &m->rec, NULL, &m->err);
 }
 
 static void batch_end(struct run *r, struct batch *b, int rc, const struct err *err)

@@ -234,7 +234,7 @@ static void segments(void)
 
 		test_request(&r, "a red fox", rows[i].file, rows[i].options);
 		CHECK_INT(
-			limits_segments(catalogue_find(cat, rows[i].model), &r, &s), 0);
+			limits_segments(catalogue_find(cat, rows[i].model), &r, false, &s), 0);
 		CHECK_INT(s.n, rows[i].n);
 		CHECK_INT(s.billed, rows[i].billed);
 		for (uint32_t k = 0; k < s.n; k++)
