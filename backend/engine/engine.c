@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "backend/engine/lodged.h"
 #include "backend/engine/network.h"
 #include "backend/engine/paid.h"
 
@@ -132,6 +133,8 @@ static void on_submit(struct post *p)
 	r = cache_find(e->cache, &t->sub->key, &rec, NULL, &err);
 	if (r == 0 && rec.state == RECORD_GENERATED) {
 		ticket_complete(t, &rec, NULL);
+	} else if (lodged_find(e, &t->sub->key)) {
+		ticket_complete(t, lodged_find(e, &t->sub->key), NULL);
 	} else if (r < 0 && r != -ENOENT) {
 		ticket_complete(t, NULL, &err);
 	} else if (is_stopping) {
@@ -428,6 +431,7 @@ void engine_stop(struct engine *e)
 		network_close(e);
 	pool_stop(e->pool);
 	loop_stop(e->loop);
+	lodged_end(e);
 	e->is_stopped = true;
 }
 

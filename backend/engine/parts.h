@@ -41,6 +41,7 @@ struct remote;
 struct http;
 struct token_source;
 struct network;
+struct lodged;
 
 /* Which limits were said to be nearly used up: by period, the last one said. */
 struct alerts {
@@ -93,6 +94,8 @@ struct engine {
 	struct token_source *tokens;
 	struct route *routes;
 	struct alerts alerts;
+	struct lodged *lodged;
+	struct timer lodged_timer;
 	struct pool_item check; /* of the ledger */
 	struct post stop_post;
 	struct timer stop_timer;

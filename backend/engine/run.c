@@ -300,7 +300,8 @@ void run_store(struct pool_item *i)
 	if (rc == 0 && b.n)
 		rc = cache_commit_all(r->job->e->cache, b.item, b.n, b.is_new, &err);
 	batch_end(r, &b, rc, &err);
+	/* What was paid for is served from memory if the store has no room for it. */
 	for (uint32_t k = 0; k < r->pj.n_outputs; k++)
-		if (r->made[k].stored)
+		if (r->made[k].stored && !(r->paid && r->made[k].stored == -ENOSPC))
 			drop_bytes(&r->made[k]);
 }
