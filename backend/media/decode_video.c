@@ -285,8 +285,8 @@ int decode_video_last(const struct video_source *src, video_frame_fn on_frame,
 	if (r >= 0)
 		r = frame_at(&v, INT64_MAX);
 	/* What looks like the end may be where the file was cut. */
-	if (r >= 0 && !demux_is_whole(&v.in, v.in.video))
-		r = err_set(err, EPROTO, "not decodable: the file is cut short");
+	if (r >= 0)
+		r = demux_check_whole(&v.in);
 	if (r >= 0)
 		r = convert(&v);
 	return r < 0 ? r : on_frame(user, &v.rgb, err);

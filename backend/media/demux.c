@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define IO_BUFFER (256 << 10) /* bytes asked for at once */
+#define BOXES_MAX 4096
 #define CODECS "h264,hevc,mpeg4,libdav1d,av1,aac"
 
 static int fault(int av, const char *what, struct err *err)
@@ -132,10 +133,10 @@ void demux_close(struct demux *d)
 	d->video = d->audio = NULL;
 }
 
-bool demux_is_whole(const struct demux *d, const AVStream *stream)
+/* Do all samples that the index lists lie within the file? */
+static bool has_all_samples(const struct demux *d, AVStream *s)
 {
-	AVStream *s = (AVStream *)(uintptr_t)stream; /* libav's getters lack const */
-	int n = avformat_index_get_entries_count(s);
+	int n = s ? avformat_index_get_entries_count(s) : 0;
 
 	for (int i = 0; i < n; i++) {
 		const AVIndexEntry *e = avformat_index_get_entry(s, i);
@@ -145,6 +146,61 @@ bool demux_is_whole(const struct demux *d, const AVStream *stream)
 			return false;
 	}
 	return true;
+}
+
+static uint64_t big_endian(const uint8_t *p, int n)
+{
+	uint64_t v = 0;
+
+	while (n--)
+		v = v << 8 | *p++;
+	return v;
+}
+
+/* The length of the box at `at`; 0: it cannot be read. One without a length goes to the
+ * end of the file. */
+static uint64_t box_length(struct demux *d, uint64_t at)
+{
+	uint64_t left = d->src->size - at, len;
+	uint8_t head[16];
+	size_t n = left < sizeof(head) ? (size_t)left : sizeof(head);
+
+	if (n < 8)
+		return 0;
+	d->io_error = d->src->read(d->src->user, at, head, n, d->err);
+	if (d->io_error < 0)
+		return 0;
+	len = big_endian(head, 4);
+	if (len == 0)
+		return left;
+	if (len == 1)
+		len = n == sizeof(head) ? big_endian(head + 8, 8) : 0;
+	return len < 8 ? 0 : len;
+}
+
+/* libav takes a fragment that was cut off for the end. */
+static bool has_whole_boxes(struct demux *d)
+{
+	uint64_t at = 0;
+
+	for (int i = 0; i < BOXES_MAX && at < d->src->size; i++) {
+		uint64_t len = box_length(d, at);
+
+		if (len == 0 || len > d->src->size - at)
+			return false;
+		at += len;
+	}
+	return true;
+}
+
+int demux_check_whole(struct demux *d)
+{
+	if (has_all_samples(d, d->video) && has_all_samples(d, d->audio) &&
+		has_whole_boxes(d))
+		return 0;
+	return d->io_error < 0 ? d->io_error
+			       : err_set(d->err, EPROTO,
+					 "not decodable: the file is cut short");
 }
 
 static const AVCodec *find_decoder(enum AVCodecID id)

@@ -30,8 +30,9 @@ void demux_close(struct demux *d);
 /* The errno for what libav gave, and its sentence. */
 int demux_fault(struct demux *d, int av, const char *what);
 
-/* Do all samples that the index lists lie within the file? */
-bool demux_is_whole(const struct demux *d, const AVStream *stream);
+/* -EPROTO where something was cut off the file's end. Of fragments only what was read
+ * is known, so ask at the end. What read gave. */
+int demux_check_whole(struct demux *d);
 
 /* A decoder with one thread and the limits of this program. -EPROTO, -ENOMEM. */
 int demux_decoder(const AVCodecParameters *par, AVRational time_base,

@@ -100,8 +100,11 @@ static int add_packet(struct join_clip *c, const AVPacket *p, struct err *err)
 
 	if (r < 0)
 		return r;
+	/* Fragments do not say how long a packet is. */
 	if (c->n_packets == 0)
 		c->unit = p->duration;
+	else if (c->unit <= 0)
+		c->unit = p->pts - c->packets[0].pts;
 	c->packets[c->n_packets++] = s;
 	return 0;
 }
@@ -135,10 +138,7 @@ static int read_samples(struct join_clip *c, struct demux *d, struct err *err)
 		av_packet_unref(p);
 	}
 	av_packet_free(&p);
-	if (r >= 0 && (!demux_is_whole(d, d->video) ||
-			      (d->audio && !demux_is_whole(d, d->audio))))
-		return err_set(err, EPROTO, "not decodable: the file is cut short");
-	return r < 0 ? r : 0;
+	return r < 0 ? r : demux_check_whole(d);
 }
 
 static int copy_parameters(
