@@ -369,7 +369,7 @@ static int join(struct paid *p, const struct part *first, uint32_t n, struct mad
 	scoped_free struct stored *stored = new_array(struct stored, n);
 	scoped_free struct quality_source *src = new_array(struct quality_source, n);
 	struct quality_join_rule rule = {
-		.seconds = p->job->req.seconds, .drops_repeated_frame = true};
+		.seconds = p->job->req.seconds, .is_chained = n > 1};
 	double fps;
 
 	if (!stored || !src)
