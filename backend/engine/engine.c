@@ -112,6 +112,19 @@ static int park(struct ticket *t, const struct record *rec, struct err *err)
 	return 0;
 }
 
+static void remember_refusal(struct engine *e, const struct request *req,
+	const struct digest *key, const struct err *err)
+{
+	scoped(buf_finish) struct buf path = {0};
+	char hex[DIGEST_HEX];
+
+	if (request_display(req, &path) == 0)
+		errors_add(e->errors, key, path.data, err, clk_real_ms());
+	/* The path holds the prompt, which the log must not. */
+	digest_hex(key, hex);
+	log_info("%s file=%.12s model=%s", err->why, hex, req->model);
+}
+
 static void on_submit(struct post *p)
 {
 	struct ticket *t = container_of(p, struct ticket, post);
@@ -141,22 +154,10 @@ static void on_submit(struct post *p)
 		err_set(&err, ECANCELED, "promptfs is stopping");
 		ticket_complete(t, NULL, &err);
 	} else if (park(t, r == 0 ? &rec : NULL, &err) < 0) {
+		remember_refusal(e, &t->sub->req, &t->sub->key, &err);
 		ticket_complete(t, NULL, &err);
 	}
 	record_finish(&rec);
-}
-
-static void remember_refusal(struct engine *e, const struct request *req,
-	const struct digest *key, const struct err *err)
-{
-	scoped(buf_finish) struct buf path = {0};
-	char hex[DIGEST_HEX];
-
-	if (request_display(req, &path) == 0)
-		errors_add(e->errors, key, path.data, err, clk_real_ms());
-	/* The path holds the prompt, which the log must not. */
-	digest_hex(key, hex);
-	log_info("%s file=%.12s model=%s", err->why, hex, req->model);
 }
 
 /* Says no on the caller's thread, as far as it can be told here. */
