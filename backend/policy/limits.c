@@ -106,7 +106,7 @@ static bool fits(
 			return false;
 	}
 	return row->kind != MODEL_VIDEO || req->seconds == 0 ||
-	       limits_segments(row, req, &s) == 0;
+	       limits_segments(row, req, false, &s) == 0;
 }
 
 bool limits_can_make(const struct model_row *row, const struct request *req)
@@ -287,7 +287,8 @@ int limits_check(
 	r = check_together(row, req, err);
 	if (r < 0 || row->kind != MODEL_VIDEO)
 		return r;
-	return limits_segments(row, req, &s) < 0 ? refuse_seconds(row, req, err) : 0;
+	return limits_segments(row, req, false, &s) < 0 ? refuse_seconds(row, req, err)
+							: 0;
 }
 
 /* ---- values in effect ---- */

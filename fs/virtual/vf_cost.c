@@ -29,7 +29,7 @@ static void add_estimate(struct promptfs *fs, const struct request *req,
 	struct price_estimate e;
 	int64_t worst;
 
-	if (price_estimate(row, req, 1, &e, NULL) < 0) {
+	if (price_estimate(row, req, 1, scope.may_extend, &e, NULL) < 0) {
 		cJSON_AddNullToObject(o, "estimate_usd");
 		return;
 	}
@@ -61,14 +61,17 @@ static void add_alternatives(struct promptfs *fs, const struct request *req,
 }
 
 /* A long video is planned as several calls; the plan stands here before anyone pays. */
-static void add_plan(const struct request *req, const struct model_row *row,
-	const char *state, cJSON *o)
+static void add_plan(struct promptfs *fs, const struct request *req,
+	const struct model_row *row, const char *state, cJSON *o)
 {
+	char today[11];
+	struct price_scope scope = scope_of(fs, today);
 	struct segments plan;
 	int64_t price;
 	cJSON *list;
 
-	if (!req->seconds || limits_segments(row, req, &plan) < 0 || plan.n < 2)
+	if (!req->seconds || limits_segments(row, req, scope.may_extend, &plan) < 0 ||
+		plan.n < 2)
 		return;
 	list = cJSON_AddArrayToObject(o, "plan");
 	for (uint32_t i = 0; i < plan.n && list; i++) {
@@ -124,7 +127,7 @@ int vf_file_cost(struct promptfs *fs, const struct place *p, struct buf *out)
 	if (s.has_record && s.rec.state == RECORD_GENERATED)
 		add_result(&s.rec, o);
 	cJSON_AddStringToObject(o, "currency", "USD");
-	add_plan(&p->req, s.row, s.name, o);
+	add_plan(fs, &p->req, s.row, s.name, o);
 	add_alternatives(fs, &p->req, s.row, o);
 	add_budget(fs, o);
 	if (s.has_error)
