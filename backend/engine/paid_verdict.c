@@ -27,7 +27,7 @@ static int64_t refusal_price(const struct paid *p)
 	if (is_video(p))
 		price_segment(p->row, req, p->part[p->cur[0]].seconds, &v, NULL);
 	else
-		price_refusal(p->row, req, 1, &v, NULL);
+		price_refusal(p->row, req, 1, p->job->e->bucket != NULL, &v, NULL);
 	return v;
 }
 

@@ -156,7 +156,9 @@ static int64_t estimate(const struct job *j)
 {
 	struct price_estimate p;
 
-	return price_estimate(j->row, &j->req, 1, &p, NULL) < 0 ? 0 : p.total_udollars;
+	return price_estimate(j->row, &j->req, 1, false, &p, NULL) < 0
+		       ? 0
+		       : p.total_udollars;
 }
 
 /* A failure that is remembered: of what, and until when. */

@@ -2,11 +2,11 @@
 #pragma once
 /* Clips one after the other as one MP4 (H.264, AAC), cut to a length.
  *
- * Pictures are copied as they are encoded, where all clips are H.264 of one size and one
- * configuration; a group of pictures from whose middle something must go is encoded
- * anew, alone (libx264), and described by a second parameter set beside the first. Clips
- * that differ, and any change of the frame rate, are encoded as a whole, in the size of
- * the first clip (others are fitted into it with black borders).
+ * Pictures are copied as they are encoded, where all clips are H.264 of one size and
+ * one configuration; a group of pictures from whose middle something must go is encoded
+ * anew, alone (libx264), and described by a second parameter set beside the first.
+ * Clips that differ, and any change of the frame rate, are encoded as a whole, in the
+ * size of the first clip (others are fitted into it with black borders).
  *
  * Sound is AAC and copied in whole packets without a gap, so it is off by half a packet
  * (11 ms) at most within a clip. What has no sound, beside clips that have some, is
@@ -32,10 +32,10 @@
 struct join_rule {
 	uint32_t seconds; /* the length, 0: all there is; <= JOIN_MAX_SECONDS */
 	uint32_t fps;     /* 0: as the clips are; <= JOIN_MAX_FPS */
-	/* Each clip but the first begins with the last frame of the one before. One of
-	 * the two is left out: the earlier where that needs no encoding, else the later.
-	 * Where the video would become shorter than `seconds` by that, the frames that
-	 * remain of a clip take its whole time, so that length and sound stay right. */
+	/* Each clip but the first begins with the last frame of the one before. One
+	 * of the two is left out: the earlier where that needs no encoding, else the
+	 * later. Where the video would become shorter than `seconds` by that, the
+	 * frames that remain take the time, so that length and sound stay right. */
 	bool is_chained;
 };
 

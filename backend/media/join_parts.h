@@ -42,9 +42,9 @@ struct join_clip {
 	struct join_packet *packets;
 	uint32_t n_packets, max_packets;
 
-	/* The plan. Ranks [first, end) are shown. The `span` ticks from `zero` on, of the
-	 * clip, are `length` ticks of the output from `start` on; at `start` the sound of
-	 * `sound_from` (the clip's ticks) is heard. */
+	/* The plan. Ranks [first, end) are shown. The `span` ticks from `zero` on, of
+	 * the clip, are `length` ticks of the output from `start` on; at `start` the
+	 * sound of `sound_from` (the clip's ticks) is heard. */
 	uint32_t first, end;
 	int64_t zero, span, sound_from;
 	int64_t start, length;

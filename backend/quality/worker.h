@@ -65,9 +65,10 @@ int quality_last_frame(const char *exe, const struct quality_source *src,
 struct quality_join_rule {
 	uint32_t seconds; /* length of the result; 0: all there is */
 	uint32_t fps;     /* 0: as the clips are */
-	/* Each clip but the first begins with the last frame of the one before: one of
-	 * the two is left out. Where the result would be shorter than `seconds` by that,
-	 * the frames that remain take the time, so that length and sound stay right. */
+	/* Each clip but the first begins with the last frame of the one before: one
+	 * of the two is left out. Where the result would be shorter than `seconds` by
+	 * that, the frames that remain take the time, so that length and sound stay
+	 * right. */
 	bool is_chained;
 };
 

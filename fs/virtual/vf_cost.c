@@ -21,6 +21,7 @@ static struct price_scope scope_of(struct promptfs *fs, char today[static 11])
 	return (struct price_scope){.catalogue = fs->catalogue,
 		.backend = fs->backend,
 		.fallback = fs->config->fallback,
+		.may_extend = fs->backend == BACKEND_VERTEX && fs->config->bucket,
 		.today = today};
 }
 
@@ -32,7 +33,7 @@ static void add_estimate(struct promptfs *fs, const struct request *req,
 	struct price_estimate e;
 	int64_t worst;
 
-	if (price_estimate(row, req, 1, &e, NULL) < 0) {
+	if (price_estimate(row, req, 1, scope.may_extend, &e, NULL) < 0) {
 		cJSON_AddNullToObject(o, "estimate_usd");
 		return;
 	}
@@ -99,6 +100,8 @@ static int note_part(void *user, const struct ledger_row *row)
 static int add_plan(struct promptfs *fs, const struct request *req,
 	const struct file_state *s, cJSON *o)
 {
+	char today[11];
+	struct price_scope scope = scope_of(fs, today);
 	struct part_states states = {.draw = s->draw};
 	/* One part of unknown outcome says nothing of those that were not begun. */
 	const char *rest = strcmp(s->name, "unknown") ? s->name : "not generated";
@@ -107,7 +110,8 @@ static int add_plan(struct promptfs *fs, const struct request *req,
 	cJSON *list;
 	int r = 0;
 
-	if (!req->seconds || limits_segments(s->row, req, false, &plan) < 0 || plan.n < 2)
+	if (!req->seconds ||
+		limits_segments(s->row, req, scope.may_extend, &plan) < 0 || plan.n < 2)
 		return 0;
 	if (fs->backend != BACKEND_LOCAL &&
 		!(s->has_record && s->rec.state == RECORD_GENERATED))

@@ -144,8 +144,8 @@ static inline struct clip_seen clip_probe(const char *name)
 static inline void clip_gray(struct buf *ret, const char *name)
 {
 	clip_ask(ret, name,
-		"ffmpeg -nostdin -v error -i %s -map 0:v -fps_mode passthrough -enc_time_base -1 "
-		"-f rawvideo -pix_fmt gray -");
+		"ffmpeg -nostdin -v error -i %s -map 0:v -fps_mode passthrough "
+		"-enc_time_base -1 -f rawvideo -pix_fmt gray -");
 }
 
 /* The number that a gray frame spells. */

@@ -249,7 +249,8 @@ static void a_chain_keeps_its_length(void)
 	}
 }
 
-/* Where there is enough, nothing is stretched: the sound loses what the picture does. */
+/* Where there is enough, nothing is stretched: the sound loses what the picture does.
+ */
 static void a_chain_with_more_than_enough_is_cut(void)
 {
 	scoped(buf_finish) struct buf got = {0};
