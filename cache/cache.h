@@ -119,6 +119,14 @@ void blob_writer_notify(struct blob_writer *w, void (*on_room)(void *user), void
 bool blob_writer_is_full(struct blob_writer *w);
 void blob_writer_free(struct blob_writer *w); /* drops what was not committed */
 
+/* For bytes that are paid for: what the store has no room for stays in memory, and it
+ * is the commit that fails. Before the first write. */
+void blob_writer_keep(struct blob_writer *w);
+/* Serves the bytes of a writer whose commit found the store full until the store is
+ * closed: the blob id is good for cache_view_iov and cache_read. Takes the writer.
+ * -ENOMEM: it is still the caller's. */
+int cache_lodge(struct cache *c, struct blob_writer *w, uint64_t *ret_blob_id);
+
 /* Reading in place. Between begin and end the returned iov point into the map; end it
  * before waiting for anything. begin may fail with -ENOMEM. */
 struct cache_view;

@@ -8,6 +8,7 @@
 
 #include "cache/cache.h"
 #include "cache/db.h"
+#include "cache/lodge.h"
 #include "cache/ledger.h"
 #include "cache/saved.h"
 #include "cache/writer.h"
@@ -34,6 +35,7 @@ struct cache {
 	struct writer writer;
 	struct collector collector;
 	struct saved saved;
+	struct lodging lodging;
 	struct ledger_checked ledger;
 	int64_t (*now_ms)(void);
 	uint32_t ns;

@@ -25,8 +25,7 @@ static int add_video(const struct wire_job *j, struct buf *b)
 	int r;
 
 	wire_str(&ok, o, j->is_developer_api ? "uri" : "gcsUri", j->video_uri);
-	if (!j->is_developer_api)
-		wire_str(&ok, o, "mimeType", "video/mp4");
+	wire_str(&ok, o, j->is_developer_api ? "encoding" : "mimeType", "video/mp4");
 	r = ok ? buf_adds(b, ",\"video\":") : -ENOMEM;
 	return r < 0 ? r : json_print_line(b, o);
 }
