@@ -15,13 +15,19 @@
 
 /* ---- one file ---- */
 
+/* A clip is extended from the bucket it was put into; as the engine decides. */
+static bool may_extend(const struct promptfs *fs)
+{
+	return fs->backend != BACKEND_LOCAL && fs->remote.bucket;
+}
+
 static struct price_scope scope_of(struct promptfs *fs, char today[static 11])
 {
 	clk_format_day(clk_real_ms(), today);
 	return (struct price_scope){.catalogue = fs->catalogue,
 		.backend = fs->backend,
 		.fallback = fs->config->fallback,
-		.may_extend = fs->backend == BACKEND_VERTEX && fs->config->bucket,
+		.may_extend = may_extend(fs),
 		.today = today};
 }
 
@@ -100,8 +106,6 @@ static int note_part(void *user, const struct ledger_row *row)
 static int add_plan(struct promptfs *fs, const struct request *req,
 	const struct file_state *s, cJSON *o)
 {
-	char today[11];
-	struct price_scope scope = scope_of(fs, today);
 	struct part_states states = {.draw = s->draw};
 	/* One part of unknown outcome says nothing of those that were not begun. */
 	const char *rest = strcmp(s->name, "unknown") ? s->name : "not generated";
@@ -110,8 +114,8 @@ static int add_plan(struct promptfs *fs, const struct request *req,
 	cJSON *list;
 	int r = 0;
 
-	if (!req->seconds ||
-		limits_segments(s->row, req, scope.may_extend, &plan) < 0 || plan.n < 2)
+	if (!req->seconds || limits_segments(s->row, req, may_extend(fs), &plan) < 0 ||
+		plan.n < 2)
 		return 0;
 	if (fs->backend != BACKEND_LOCAL &&
 		!(s->has_record && s->rec.state == RECORD_GENERATED))
