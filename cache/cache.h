@@ -112,8 +112,8 @@ int blob_writer_write(
 	struct blob_writer *w, const void *data, size_t len, struct err *err);
 uint64_t blob_writer_size(const struct blob_writer *w);
 enum media_type blob_writer_type(const struct blob_writer *w); /* by its first bytes */
-/* For a thread that must not wait: write never does any more. Who finds it full gives it
- * nothing until `on_room` was called, once, on the store thread, where it must not
+/* For a thread that must not wait: write never does any more. Who finds it full gives
+ * it nothing until `on_room` was called, once, on the store thread, where it must not
  * block. NULL ends that: on_room does not run afterwards. */
 void blob_writer_notify(struct blob_writer *w, void (*on_room)(void *user), void *user);
 bool blob_writer_is_full(struct blob_writer *w);

@@ -621,8 +621,7 @@ static void next_part(struct job *j, uint32_t out)
 	} else if (part->state == LEDGER_RESERVED) {
 		paid_send(j);
 	} else if (p->is_resumed && !j->tickets) {
-		/* What was under way has arrived; the rest is bought when somebody asks.
-		 */
+		/* What was under way is here; the rest is bought when somebody asks. */
 		paid_failf(j, ECANCELED, "nobody waits for the rest");
 	} else {
 		reserve_when_checked(j);

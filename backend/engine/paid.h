@@ -179,6 +179,6 @@ int64_t route_pace(struct engine *e, const struct model_row *row, int64_t now_ms
 
 /* ---- resume.c: at the start of a mount ---- */
 
-/* Goes on with what an earlier mount left in the ledger. On the loop, before anything is
- * submitted. */
+/* Goes on with what an earlier mount left in the ledger. On the loop, before anything
+ * is submitted. */
 void resume_all(struct engine *e);

@@ -194,7 +194,7 @@ struct job {
 };
 
 /* `sub` is copied. mask 0: the takes that are missing; else those to go on with, from
- * an earlier mount. -ENOMEM, and what the provider's beginning says, with a sentence. */
+ * an earlier mount. -ENOMEM, and what the provider says, with a sentence. */
 int job_start(struct engine *e, const struct submission *sub,
 	const struct model_row *row, uint64_t mask, struct job **ret, struct err *err);
 void job_join(struct job *j, struct ticket *t, enum engine_priority priority);

@@ -118,10 +118,10 @@ static int recv_all(struct worker *w, void *data, size_t len)
 	return 0;
 }
 
-static int start(struct worker *w, const char *exe)
+static int start(struct worker *w, const char *exe, bool in_background)
 {
 	struct worker_ends ends = {-1, -1};
-	int r = worker_spawn(exe, &ends, &w->pid);
+	int r = worker_spawn(exe, in_background, &ends, &w->pid);
 
 	w->to = ends.to;
 	w->from = ends.from;
@@ -331,7 +331,7 @@ static int run(struct worker *w, const char *exe, struct wire_request *request,
 	if (!w->chunk)
 		return err_oom(w->err);
 	guard_begin(&guard);
-	r = start(w, exe);
+	r = start(w, exe, request->op == WIRE_MEASURE);
 	if (r == 0)
 		r = converse(w, request, ret);
 	r = finish(w, r);
