@@ -57,6 +57,8 @@ const struct seconds_rule *limits_seconds(
  * where the provider keeps what it goes on with, so `may_extend` says whether there is
  * one, and it is chosen only where it bills less. A last frame that was asked for rules
  * it out: such a call takes no other picture.
+ * A duration below one call that no call makes is cut from the next longer one: for
+ * rows that stand in for another; whose own path it is must be asked for whole ones.
  * -EINVAL: it cannot make this duration, which does not depend on may_extend. */
 #define LIMITS_SEGMENTS_MAX 512
 struct segments {
@@ -67,3 +69,6 @@ struct segments {
 };
 int limits_segments(const struct model_row *row, const struct request *req,
 	bool may_extend, struct segments *ret);
+/* Whether it is no such cut: the row makes this duration, or longer ones of several
+ * calls. */
+bool limits_seconds_are_whole(const struct model_row *row, const struct request *req);

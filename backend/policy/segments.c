@@ -122,16 +122,26 @@ static void try_extension(const struct extend_rule *extend,
 static int chain(const struct seconds_rule *rule, uint32_t total, struct segments *ret)
 {
 	if (total <= rule->seconds[rule->n - 1]) {
-		if (!makes(rule, total))
-			return -EINVAL;
+		uint32_t i = 0;
+
+		while (rule->seconds[i] < total) /* ascending */
+			i++;
 		ret->n = 1;
-		ret->billed = total;
-		ret->seconds[0] = (uint16_t)total;
+		ret->billed = rule->seconds[i];
+		ret->seconds[0] = (uint16_t)rule->seconds[i];
 		return 0;
 	}
 	if (split_evenly(rule, total, ret))
 		return 0;
 	return split_cheaply(rule, total, ret);
+}
+
+bool limits_seconds_are_whole(const struct model_row *row, const struct request *req)
+{
+	const struct seconds_rule *rule = limits_seconds(row, req);
+
+	return rule &&
+	       (req->seconds > rule->seconds[rule->n - 1] || makes(rule, req->seconds));
 }
 
 int limits_segments(const struct model_row *row, const struct request *req,

@@ -275,6 +275,24 @@ static void segments_of_every_length(void)
 	}
 }
 
+/* A model that stands in may make more than is asked, to be cut; the named one may not. */
+static void a_stand_in_cuts(void)
+{
+	const struct model_row *row = catalogue_find(cat, "veo-3.1-lite");
+	struct request r;
+	struct segments s = {0};
+
+	test_request(&r, "a red fox", "5s.mp4", "res=720p");
+	CHECK(limits_can_shape(row, &r));
+	CHECK(!limits_can_make(row, &r));
+	CHECK_INT(limits_check(row, &r, NULL), -EINVAL);
+	CHECK_INT(limits_segments(row, &r, false, &s), 0);
+	CHECK_INT(s.n, 1);
+	CHECK_INT(s.seconds[0], 6);
+	CHECK_INT(s.billed, 6);
+	request_finish(&r);
+}
+
 static void extensions(void)
 {
 	static const struct {
@@ -434,5 +452,5 @@ static void end(void)
 TAP_MAIN(TAP_CASE(begin), TAP_CASE(accepts), TAP_CASE(refuses_with_a_sentence),
 	TAP_CASE(prompt_length_counts_code_points), TAP_CASE(values_in_effect),
 	TAP_CASE(pixels), TAP_CASE(segments), TAP_CASE(segments_of_every_length),
-	TAP_CASE(extensions), TAP_CASE(plans_of_every_length),
-	TAP_CASE(shape_ignores_advice), TAP_CASE(end))
+	TAP_CASE(a_stand_in_cuts), TAP_CASE(extensions),
+	TAP_CASE(plans_of_every_length), TAP_CASE(shape_ignores_advice), TAP_CASE(end))
