@@ -15,11 +15,8 @@
 /* Wanted, so that a megabyte needs few switches between the processes. */
 #define PIPE_BYTES (1 << 20)
 
-static int set_attributes(posix_spawnattr_t *attr, bool in_background)
+static int set_attributes(posix_spawnattr_t *attr)
 {
-	static const struct sched_param param = {0};
-	short flags =
-		POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP;
 	sigset_t none, all;
 	int r;
 
@@ -30,15 +27,21 @@ static int set_attributes(posix_spawnattr_t *attr, bool in_background)
 		r = posix_spawnattr_setsigdefault(attr, &all);
 	if (r == 0)
 		r = posix_spawnattr_setpgroup(attr, 0);
-	/* What nobody waits for takes only what others leave, from its loading on. */
-	if (r == 0 && in_background) {
-		flags |= POSIX_SPAWN_SETSCHEDULER;
-		r = posix_spawnattr_setschedpolicy(attr, SCHED_IDLE);
-		if (r == 0)
-			r = posix_spawnattr_setschedparam(attr, &param);
-	}
 	/* Its own group: a Ctrl-C at our terminal is for us to act on. */
-	return r == 0 ? posix_spawnattr_setflags(attr, flags) : r;
+	if (r == 0)
+		r = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK |
+							   POSIX_SPAWN_SETSIGDEF |
+							   POSIX_SPAWN_SETPGROUP);
+	return r;
+}
+
+/* What nobody waits for takes only what others leave, from its loading on: a child has
+ * its parent's policy, and the attributes of a spawn know no SCHED_IDLE. */
+static void set_policy(int policy)
+{
+	static const struct sched_param none = {0};
+
+	sched_setscheduler(0, policy, &none); /* of this thread; may fail */
 }
 
 /* Both ends above the standard descriptors, which the child's dup2() overwrites; `ours`
@@ -59,7 +62,7 @@ static int make_pipe(int ends[2], int ours)
 	return fcntl(ends[ours], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-static int spawn_with(const char *exe, int in, int out, bool in_background,
+static int spawn_with(const char *exe, int in, int out,
 	posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, pid_t *pid)
 {
 	char word[] = WIRE_WORD, *environment[] = {NULL};
@@ -71,13 +74,13 @@ static int spawn_with(const char *exe, int in, int out, bool in_background,
 	if (r == 0)
 		r = posix_spawn_file_actions_addclosefrom_np(actions, WIRE_FDS);
 	if (r == 0)
-		r = set_attributes(attr, in_background);
+		r = set_attributes(attr);
 	if (r == 0)
 		r = posix_spawn(pid, exe, actions, attr, arguments, environment);
 	return r;
 }
 
-static int spawn(const char *exe, int in, int out, bool in_background, pid_t *ret)
+static int spawn(const char *exe, int in, int out, pid_t *ret)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -88,7 +91,7 @@ static int spawn(const char *exe, int in, int out, bool in_background, pid_t *re
 		return -r;
 	r = posix_spawnattr_init(&attr);
 	if (r == 0) {
-		r = spawn_with(exe, in, out, in_background, &actions, &attr, &pid);
+		r = spawn_with(exe, in, out, &actions, &attr, &pid);
 		posix_spawnattr_destroy(&attr);
 	}
 	posix_spawn_file_actions_destroy(&actions);
@@ -105,8 +108,12 @@ int worker_spawn(
 
 	if (r == 0)
 		r = make_pipe(back, 0);
+	if (in_background)
+		set_policy(SCHED_IDLE);
 	if (r == 0)
-		r = spawn(exe, there[0], back[1], in_background, ret_pid);
+		r = spawn(exe, there[0], back[1], ret_pid);
+	if (in_background)
+		set_policy(SCHED_OTHER);
 	fd_close(&there[0]);
 	fd_close(&back[1]);
 	*ret = (struct worker_ends){.to = there[1], .from = back[0]};
