@@ -178,7 +178,7 @@ static int add_bucket(const char *endpoint, const char *uri, const char **ret_ob
 int google_storage_url(
 	const char *endpoint, const char *uri, struct buf *ret, struct err *err)
 {
-	const char *object;
+	const char *object = "";
 	int r = add_bucket(endpoint, uri, &object, ret, err);
 
 	if (r < 0)
@@ -194,7 +194,7 @@ int google_storage_url(
 int google_storage_list_url(
 	const char *endpoint, const char *prefix, struct buf *ret, struct err *err)
 {
-	const char *object;
+	const char *object = "";
 	int r = add_bucket(endpoint, prefix, &object, ret, err);
 
 	if (r < 0)

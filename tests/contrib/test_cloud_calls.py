@@ -19,6 +19,7 @@ HELPER = os.environ["REMOTE_CALLS"]
 PICTURE = os.path.join(ROOT, "tests/backend/quality/golden/rgb.png")
 ALIVE = "2025-04-01"  # all models of the catalogue are live on that day
 COMBINATIONS = 25     # of options, for each row, chosen by a fixed seed
+BANANA = "gemini-nano-banana-2.1"
 NOWHERE = {"veo-1.5-001"}  # no service ever had them
 
 # Of numbers and texts; choices are taken from the row.
@@ -199,6 +200,64 @@ class Accepted(Case):
                 got = self.send(call, backend)
                 wanted = 404 if row["wire"][backend] in NOWHERE else 429
                 self.assertEqual(got.status, wanted, got.body)
+
+
+class Judged(Case):
+    """What is read from an answer against what the server would bill for it."""
+    JOBS = (("vertex", "imagen-3", "1.png"), ("vertex", BANANA, "1.png"),
+            ("gemini", BANANA, "1.png"), ("vertex", "gemini-3.8-flash", "1.txt"), ("openai", "sd", "1.png"),
+            ("openai", "llama", "1.txt"))
+    KINDS = {
+        "400": "rejected", "429": "busy", "429_retryinfo": "busy",
+        "429_retry_after": "busy", "quota_minute": "busy", "quota_day": "busy",
+        "500": "unknown", "503": "busy", "504": "unknown", "401_expired": "auth",
+        "403_permission": "rejected", "403_service_disabled": "rejected",
+        "403_billing_disabled": "rejected", "403_key": "rejected",
+        "404_model": "no model", "refused_prompt": "refused", "502_html": "unknown",
+        "503_bare": "unknown", "filtered_all": "refused", "filtered_silent": "refused",
+        "blocked": "refused", "empty": "refused", "bad_base64": "unusable",
+        "not_media": "unusable", "malformed": "unusable", "truncated_json": "unusable",
+        "jpeg_for_png": "done", None: "done"}
+
+    def judge(self, backend, row, file, kind):
+        self.cloud.reset()
+        job = {"backend": backend, "row": row, "file": file}
+        if kind:
+            self.cloud.fault(kind, method="*", times=1)
+        got = self.send(self.helper.ask("make", **job), backend)
+        verdict = self.helper.ask("read", status=got.status,
+                                  answer=got.body.decode("utf-8", "replace"), **job)
+        self.cloud.control("faults", verb="DELETE")
+        return verdict, self.cloud.counters()["billed_udollars"]
+
+    def expected(self, job, kind):
+        words = job[2].endswith(".txt")
+        if kind == "empty" and job[1] != "imagen-3":
+            return "unusable"  # nobody says why
+        if words and kind in ("bad_base64", "not_media"):
+            return "done"  # there are no media in it
+        return self.KINDS[kind]
+
+    def test_every_fault(self):
+        for job in self.JOBS:
+            self.cloud.token()
+            for kind in self.KINDS:
+                verdict, billed = self.judge(*job, kind)
+                told = job, kind, billed, verdict
+                self.assertEqual(verdict["kind"], self.expected(job, kind), told)
+                if billed:
+                    self.assertNotEqual(verdict["charge"], "nothing", told)
+                if verdict["kind"] in ("rejected", "busy", "auth", "no model"):
+                    self.assertEqual(verdict["charge"], "nothing", told)
+                self.assertEqual(bool(verdict["why"]), verdict["kind"] != "done", told)
+
+    def test_hints(self):
+        for kind in ("429_retryinfo", "quota_minute"):
+            self.assertFalse(self.judge(*self.JOBS[2], kind)[0]["is_final"])
+        self.assertTrue(self.judge(*self.JOBS[0], "quota_day")[0]["is_final"])
+        self.assertTrue(self.judge(*self.JOBS[2], "quota_day")[0]["is_final"])
+        self.assertEqual(self.judge(*self.JOBS[0], "429_retryinfo")[0][
+            "retry_after_ms"], 30000)
 
 
 @unittest.skipUnless(shutil.which("ffmpeg"), "ffmpeg is not installed")

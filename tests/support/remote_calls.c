@@ -132,9 +132,14 @@ static void show_verdict(const struct verdict *v, cJSON *out)
 {
 	static const char *const kinds[] = {"done", "operation", "pending", "rejected",
 		"auth", "no model", "busy", "refused", "unusable", "unknown"};
+	static const char *const charges[] = {
+		"nothing", "usage", "refusal", "reserved"};
 	cJSON *list = cJSON_AddArrayToObject(out, "results");
 
 	cJSON_AddStringToObject(out, "kind", kinds[v->kind]);
+	cJSON_AddStringToObject(out, "charge", charges[v->charge]);
+	cJSON_AddBoolToObject(out, "is_final", v->is_final);
+	cJSON_AddNumberToObject(out, "retry_after_ms", (double)v->retry_after_ms);
 	cJSON_AddStringToObject(out, "why", v->err.why);
 	cJSON_AddStringToObject(out, "operation", v->operation);
 	cJSON_AddNumberToObject(out, "images", v->usage.images);
