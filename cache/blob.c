@@ -14,7 +14,8 @@
 #define IN_FLIGHT_MAX 8
 #define IN_FLIGHT_ALL_MAX 32
 
-#define KEPT_MAX (512u << 20) /* bytes kept of a writer that the store has no room for */
+#define KEPT_MAX                                                                       \
+	(512u << 20) /* bytes kept of a writer that the store has no room for */
 
 /* A full chunk on its way to the store thread. */
 struct chunk_op {

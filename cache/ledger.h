@@ -89,7 +89,8 @@ int ledger_sums(struct cache *c, uint32_t uid, struct ledger_sums ret[LEDGER_PER
  *
  * Asynchronous: they copy what they need, and `done` runs exactly once, on the store
  * thread, when the change is durable or has failed; it must not block. 0, or -ENOMEM
- * and then `done` never runs. Any thread. */
+ * and then `done` never runs. Any thread. (A reservation is durable against crashes of
+ * promptfs, and with the next commit, such as `sent`, against power cuts too.) */
 
 /* What one file needs. */
 struct ledger_order {

@@ -41,7 +41,7 @@ struct cache {
 	uint32_t ns;
 	uint64_t reserve_bytes;
 	atomic_int n_writers; /* blob writers there are: they share the memory */
-	bool is_closing; /* under collector.lock */
+	bool is_closing;      /* under collector.lock */
 };
 
 static inline MDB_dbi table_of(const struct cache *c, enum db_table t)

@@ -183,7 +183,8 @@ static int on_row(void *user, const struct ledger_row *row)
 		return 0;
 	if (row->state == LEDGER_UNKNOWN)
 		return err_set(f->err, EIO,
-			"the outcome of an earlier call is unknown, it may be paid; see "
+			"the outcome of an earlier call is unknown, it may be paid; "
+			"see "
 			"promptfs unknown, or rm the file");
 	more = realloc(p->part, (p->n_parts + 1) * sizeof(*more));
 	if (!more)
@@ -235,7 +236,8 @@ static bool is_plan_of(const struct paid *p, const struct part *left, uint32_t n
 {
 	for (uint32_t i = 0; i < n; i++)
 		if (left[i].seg >= p->plan.n ||
-			(left[i].seconds && left[i].seconds != p->plan.seconds[left[i].seg]))
+			(left[i].seconds &&
+				left[i].seconds != p->plan.seconds[left[i].seg]))
 			return false;
 	return true;
 }
@@ -321,8 +323,8 @@ struct order_parts {
 	struct ledger_part *part;
 };
 
-static int order_for(struct job *j, uint32_t out, struct order_parts *own,
-	struct ledger_order *ret)
+static int order_for(
+	struct job *j, uint32_t out, struct order_parts *own, struct ledger_order *ret)
 {
 	struct paid *p = j->run->paid;
 	const struct request *req = &j->run->made[out].req;
@@ -740,7 +742,8 @@ void paid_stop(struct job *j)
 		paid_call_clear(p);
 		if (was_sent) {
 			paid_unknown(j, EIO,
-				"promptfs was stopped before the provider answered; the "
+				"promptfs was stopped before the provider answered; "
+				"the "
 				"request may be paid");
 			return;
 		}

@@ -18,21 +18,21 @@
 #include "backend/provider/remote.h"
 #include "cache/ledger.h"
 
-#define PAID_SWITCHES_MAX 4                     /* to other models, in one job */
-#define PAID_OPERATION_MS (60 * 60 * 1000)      /* then an open gives up waiting */
-#define PAID_SEARCH_MS (15 * 60 * 1000)         /* for what a lost call left */
-#define PAID_MISSING_MS (60 * 60 * 1000)        /* "no such model" is remembered */
-#define PAID_FETCHES_MAX 5                      /* tries to fetch a result */
-#define PAID_INPUT_MAX (20u * 1024u * 1024u)    /* bytes of one picture sent along */
-#define PAID_INPUTS_MAX (64u * 1024u * 1024u)   /* of all */
+#define PAID_SWITCHES_MAX 4                   /* to other models, in one job */
+#define PAID_OPERATION_MS (60 * 60 * 1000)    /* then an open gives up waiting */
+#define PAID_SEARCH_MS (15 * 60 * 1000)       /* for what a lost call left */
+#define PAID_MISSING_MS (60 * 60 * 1000)      /* "no such model" is remembered */
+#define PAID_FETCHES_MAX 5                    /* tries to fetch a result */
+#define PAID_INPUT_MAX (20u * 1024u * 1024u)  /* bytes of one picture sent along */
+#define PAID_INPUTS_MAX (64u * 1024u * 1024u) /* of all */
 #define PAID_PREFIX_MAX 256
 
 struct part {
-	uint32_t out;              /* index of its output */
-	uint16_t seg, seconds;     /* of a video: which call, how long */
-	enum ledger_state state;   /* 0: no row yet */
-	bool is_kept;              /* settled, and its bytes are in the store */
-	uint64_t id;               /* its row */
+	uint32_t out;            /* index of its output */
+	uint16_t seg, seconds;   /* of a video: which call, how long */
+	enum ledger_state state; /* 0: no row yet */
+	bool is_kept;            /* settled, and its bytes are in the store */
+	uint64_t id;             /* its row */
 	int64_t held_ud, charged_ud, sent_ms;
 	uint64_t blob_id, blob_size;
 	char *uri, *operation, *prefix, *served_by;
@@ -41,15 +41,15 @@ struct part {
 
 /* What the one asynchronous thing under way is. */
 enum paid_step {
-	PAID_IDLE,    /* none: also while waiting for a slot */
-	PAID_COMMIT,  /* a change of the ledger */
-	PAID_CHECK,   /* the ledger's check at the start of the mount */
-	PAID_TOKEN,   /* an access token */
-	PAID_CALL,    /* the HTTP call that is paid */
-	PAID_POLL,    /* an HTTP call about an operation or a lost result */
-	PAID_PAUSE,   /* until the next poll */
-	PAID_FETCH,   /* an HTTP call that fetches a result */
-	PAID_POOL,    /* work on the pool */
+	PAID_IDLE,   /* none: also while waiting for a slot */
+	PAID_COMMIT, /* a change of the ledger */
+	PAID_CHECK,  /* the ledger's check at the start of the mount */
+	PAID_TOKEN,  /* an access token */
+	PAID_CALL,   /* the HTTP call that is paid */
+	PAID_POLL,   /* an HTTP call about an operation or a lost result */
+	PAID_PAUSE,  /* until the next poll */
+	PAID_FETCH,  /* an HTTP call that fetches a result */
+	PAID_POOL,   /* work on the pool */
 };
 
 typedef void (*paid_then_fn)(struct job *j);
@@ -58,7 +58,7 @@ struct paid {
 	struct job *job;
 	enum paid_step step;
 	bool is_stopping; /* end as soon as possible */
-	bool is_resumed;  /* from an earlier mount: buys nothing unless somebody waits */
+	bool is_resumed; /* from an earlier mount: buys nothing unless somebody waits */
 
 	/* who serves it */
 	const struct model_row *row;
@@ -96,7 +96,7 @@ struct paid {
 	uint32_t n_images;
 	bool has_last, has_inputs, has_frame;
 	uint32_t frame_of, finishing; /* indexes of a part and an output */
-	struct buf sent;  /* the last paid body, as it went out */
+	struct buf sent;              /* the last paid body, as it went out */
 	struct buf bound; /* JSON: the inputs' names and digests, as first read */
 
 	/* pool */
@@ -159,7 +159,7 @@ void paid_load_inputs(struct job *j, paid_then_fn then);
 bool paid_needs_frame(const struct paid *p, const struct part *part);
 void paid_load_frame(struct job *j, const struct part *part, paid_then_fn then);
 bool paid_needs_finish(const struct paid *p, const struct part *part);
-void paid_keep(struct job *j);                  /* the bytes of p->cur, with their rows */
+void paid_keep(struct job *j); /* the bytes of p->cur, with their rows */
 void paid_finish(struct job *j, uint32_t out); /* a file from its kept parts */
 
 /* ---- route.c: which model ---- */
@@ -172,8 +172,8 @@ const struct model_row *route_first(struct engine *e, const struct model_row *na
 const struct model_row *route_missing(struct engine *e, const struct model_row *row,
 	const struct request *req, struct err *err);
 /* Who may stand in for an overloaded one; NULL: nobody. */
-const struct model_row *route_overloaded(struct engine *e, const struct model_row *row,
-	const struct request *req);
+const struct model_row *route_overloaded(
+	struct engine *e, const struct model_row *row, const struct request *req);
 /* Requests per minute: 0, and the request is counted; else the milliseconds to wait. */
 int64_t route_pace(struct engine *e, const struct model_row *row, int64_t now_ms);
 

@@ -49,8 +49,8 @@ void paid_call_clear(struct paid *p)
 typedef void (*answered_fn)(
 	struct job *j, const struct http_answer *a, const struct err *err);
 
-static int on_data(void *user, const void *data, size_t len, int status,
-	struct err *err)
+static int on_data(
+	void *user, const void *data, size_t len, int status, struct err *err)
 {
 	struct paid *p = user;
 
@@ -90,8 +90,8 @@ static void add_headers(
 	}
 }
 
-static int start(struct job *j, const struct http_ops *ops, int64_t timeout_ms,
-	struct err *err)
+static int start(
+	struct job *j, const struct http_ops *ops, int64_t timeout_ms, struct err *err)
 {
 	struct paid *p = j->run->paid;
 	struct http_request req = {.method = p->request.method,
@@ -340,8 +340,8 @@ static void not_taken(struct job *j, const struct err *err)
 	struct paid *p = j->run->paid;
 
 	if (answer_failed(p->answer)) {
-		paid_unknown(j, EIO, "the answer came and could not be kept: %s",
-			err->why);
+		paid_unknown(
+			j, EIO, "the answer came and could not be kept: %s", err->why);
 		return;
 	}
 	verdict_set(p->verdict, VERDICT_UNUSABLE, EPROTO,
@@ -365,12 +365,13 @@ static void on_paid_done(void *user, const struct http_answer *a, const struct e
 		not_taken(j, err);
 	else if (a->fate == HTTP_SENT || (a->fate == HTTP_CUT && a->status == 200))
 		paid_unknown(j, EIO,
-			"the request was sent and its answer was lost (%.120s); it may be "
+			"the request was sent and its answer was lost (%.120s); it may "
+			"be "
 			"paid",
 			err ? err->why : "cut");
 	else {
-		remote_read(j->e->remote, &p->wire, answer_wire(p->answer, a),
-			p->verdict);
+		remote_read(
+			j->e->remote, &p->wire, answer_wire(p->answer, a), p->verdict);
 		paid_judge(j);
 	}
 }
@@ -459,7 +460,8 @@ static void read_poll(struct job *j, const struct http_answer *a)
 			log_info("an operation goes on: %s", v->err.why);
 		if (part->sent_ms + PAID_OPERATION_MS < clk_real_ms() && p->polls > 10)
 			paid_failf(j, EIO,
-				"the provider has been at it for an hour; open the file "
+				"the provider has been at it for an hour; open the "
+				"file "
 				"again to go on waiting");
 		else
 			poll_later(j, poll_delay(p, v->retry_after_ms));
@@ -513,8 +515,9 @@ void paid_poll(struct job *j)
 
 	job_set_phase(j, PHASE_WAITING);
 	remote_call_finish(&p->request);
-	r = is_search(p) ? remote_list(j->e->remote, part->prefix, &p->request, &err)
-			 : remote_poll(j->e->remote, part->operation, &p->request, &err);
+	r = is_search(p)
+		    ? remote_list(j->e->remote, part->prefix, &p->request, &err)
+		    : remote_poll(j->e->remote, part->operation, &p->request, &err);
 	if (r < 0) {
 		paid_fail(j, &err);
 		return;
@@ -561,11 +564,11 @@ static void take_fetched(struct job *j, const struct http_answer *a)
 	p->part[p->cur[p->fetching]].bytes = answer_take(p->answer, 0);
 	r->uri[0] = '\0';
 	if (!(video ? wire_is_video(w, 0) : wire_is_picture(w, 0))) {
-		blob_writer_free(
-			steal_ptr(p->part[p->cur[p->fetching]].bytes));
+		blob_writer_free(steal_ptr(p->part[p->cur[p->fetching]].bytes));
 		r->is_usable = false;
 		snprintf(r->reason, sizeof(r->reason),
-			"what the provider sent is no %s", video ? "MP4" : "PNG or JPEG");
+			"what the provider sent is no %s",
+			video ? "MP4" : "PNG or JPEG");
 	}
 	p->fetches = 0;
 	paid_fetch(j);

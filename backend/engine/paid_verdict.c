@@ -27,7 +27,7 @@ static int64_t refusal_price(const struct paid *p)
 	if (is_video(p))
 		price_segment(p->row, req, p->part[p->cur[0]].seconds, &v, NULL);
 	else
-		price_refusal(p->row, req, 1, &v, NULL);
+		price_refusal(p->row, req, 1, p->job->e->bucket != NULL, &v, NULL);
 	return v;
 }
 
@@ -296,8 +296,8 @@ static bool next_place(struct paid *p)
 	return true;
 }
 
-static bool may_retry(struct job *j, const struct err *err, int64_t retry_after_ms,
-	int64_t *delay)
+static bool may_retry(
+	struct job *j, const struct err *err, int64_t retry_after_ms, int64_t *delay)
 {
 	struct paid *p = j->run->paid;
 
@@ -321,7 +321,8 @@ static void retry_not_sent(struct job *j)
 	}
 	paid_call_clear(p);
 	if (!p->is_stopping && err.code != EACCES &&
-		may_retry(j, &err, p->verdict ? p->verdict->retry_after_ms : -1, &delay))
+		may_retry(
+			j, &err, p->verdict ? p->verdict->retry_after_ms : -1, &delay))
 		job_back_off(j, delay, &err);
 	else
 		paid_fail(j, &err);
@@ -411,8 +412,8 @@ void paid_switch(struct job *j, const struct model_row *to, const struct err *wh
 		paid_fail(j, why);
 		return;
 	}
-	if (j->req.type == MEDIA_MP4 && limits_segments(to, &j->req,
-						  j->e->bucket != NULL, &plan) < 0) {
+	if (j->req.type == MEDIA_MP4 &&
+		limits_segments(to, &j->req, j->e->bucket != NULL, &plan) < 0) {
 		paid_fail(j, why);
 		return;
 	}

@@ -294,7 +294,8 @@ int limits_check(
 	r = check_together(row, req, err);
 	if (r < 0 || row->kind != MODEL_VIDEO)
 		return r;
-	return limits_segments(row, req, false, &s) < 0 ? refuse_seconds(row, req, err) : 0;
+	return limits_segments(row, req, false, &s) < 0 ? refuse_seconds(row, req, err)
+							: 0;
 }
 
 /* ---- values in effect ---- */

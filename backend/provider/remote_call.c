@@ -33,6 +33,10 @@ static const struct protocol {
 	[PROTOCOL_OPENAI_CHAT] = {NULL, SMALL_MAX, openai_body},
 };
 
+/* Of one picture in a request. Source: vertex-ai/generative-ai/docs, the pages of Veo
+ * and Gemini, read 2026-11-23. */
+#define GOOGLE_INPUT_MAX (20 << 20)
+
 void remote_call_finish(struct remote_call *c)
 {
 	buf_finish(&c->url);
@@ -46,14 +50,21 @@ struct wire_job remote_own_job(const struct remote *r, const struct wire_job *j)
 	struct wire_job own = *j;
 
 	own.is_developer_api = r->backend == BACKEND_GEMINI;
-	if (r->backend != BACKEND_VERTEX)
-		own.storage_uri = NULL;
 	return own;
 }
 
-static bool is_sendable(const struct wire_input *in)
+static int check_input(const struct remote *r, const struct wire_input *in,
+	const char *option, struct err *err)
 {
-	return (in->type == MEDIA_PNG || in->type == MEDIA_JPEG) && in->len;
+	if ((in->type != MEDIA_PNG && in->type != MEDIA_JPEG) || !in->len)
+		return err_set(err, EINVAL,
+			"an input of %s= is neither a PNG nor a JPEG picture", option);
+	if (r->backend != BACKEND_OPENAI && in->len > GOOGLE_INPUT_MAX)
+		return err_set(err, EINVAL,
+			"an input of %s= is above %d MiB, the most that the provider "
+			"takes",
+			option, GOOGLE_INPUT_MAX >> 20);
+	return 0;
 }
 
 /* Each API reads clips from its own place only. */
@@ -80,15 +91,11 @@ static int check_job(const struct remote *r, const struct wire_job *j, struct er
 	if (j->video_uri && (j->seconds != WIRE_EXTENSION_SECONDS ||
 				    !wire_can_extend(j) || !is_clip(r, j->video_uri)))
 		return err_set(err, EINVAL, "%s cannot extend this clip", j->row->name);
-	for (uint32_t i = 0; i < j->n_images; i++) {
-		if (!is_sendable(&j->image[i]))
-			return err_set(err, EINVAL,
-				"an input is neither a PNG nor a JPEG picture");
-	}
-	if (j->last && !is_sendable(j->last))
-		return err_set(err, EINVAL,
-			"the input of last= is neither a PNG nor a JPEG picture");
-	return 0;
+	for (uint32_t i = 0; i < j->n_images && e == 0; i++)
+		e = check_input(r, &j->image[i], "image", err);
+	if (e == 0 && j->last)
+		e = check_input(r, j->last, "last", err);
+	return e;
 }
 
 static int make_url(const struct remote *r, const struct model_row *row, uint32_t place,

@@ -39,7 +39,7 @@ static void add_estimate(struct promptfs *fs, const struct request *req,
 	struct price_estimate e;
 	int64_t worst;
 
-	if (price_estimate(row, req, 1, &e, NULL) < 0) {
+	if (price_estimate(row, req, 1, scope.may_extend, &e, NULL) < 0) {
 		cJSON_AddNullToObject(o, "estimate_usd");
 		return;
 	}

@@ -124,7 +124,8 @@ static void jobs_that_are_none(void)
 {
 	static const struct wire_input text = {MEDIA_TEXT, "words", 5},
 				       empty = {MEDIA_PNG, "", 0},
-				       good = {MEDIA_PNG, "\x89PNG", 4};
+				       good = {MEDIA_PNG, "\x89PNG", 4},
+				       large = {MEDIA_PNG, "", (20 << 20) + 1};
 	struct remote *r = test_vertex(), *nowhere;
 	struct remote_call call = {0};
 	struct wire_fixture f;
@@ -151,6 +152,10 @@ static void jobs_that_are_none(void)
 	f.job.image = &empty;
 	f.job.last = NULL;
 	CHECK_INT(remote_make(r, &f.job, 0, &call, &err), -EINVAL);
+	CHECK(strstr(err.why, "image="));
+	f.job.image = &large;
+	CHECK_INT(remote_make(r, &f.job, 0, &call, &err), -EINVAL);
+	CHECK(strstr(err.why, "20 MiB"));
 	f.job.image = &good;
 	f.job.seconds = 0;
 	CHECK_INT(remote_make(r, &f.job, 0, &call, &err), -EINVAL);
