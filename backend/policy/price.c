@@ -78,7 +78,7 @@ static int tokens_price(const struct model_row *row, int64_t in, int64_t out,
 	if (in < 0 || out < 0 || !add_tokens(in, row->price.in_udollars, &sum) ||
 		!add_tokens(out, row->price.out_udollars, &sum))
 		return too_much(row, err);
-	*ret = sum / MILLION + (sum % MILLION >= MILLION / 2);
+	*ret = sum / MILLION + (sum % MILLION != 0);
 	return 0;
 }
 

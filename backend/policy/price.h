@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* What a file costs by the catalogue. Pure; integer micro-US-dollars, rounded once,
- * halves up. `takes` is how many files one job makes: N of count=N, else 1.
+/* What a file costs by the catalogue. Pure; integer micro-US-dollars, rounded up once,
+ * as a bill is. `takes` is how many files one job makes: N of count=N, else 1.
  *
  * Functions that need a price give -ENOENT with a sentence for a row without one, and
  * -EOVERFLOW for a sum above INT64_MAX. */
