@@ -35,7 +35,7 @@ static int64_t refusal_price(const struct paid *p)
 static int64_t charge(const struct paid *p)
 {
 	const struct verdict *v = p->verdict;
-	int64_t sum = 0;
+	int64_t sum = 0, told = 0;
 
 	switch (v->charge) {
 	case CHARGE_NOTHING:
@@ -45,7 +45,11 @@ static int64_t charge(const struct paid *p)
 			return sum;
 		break;
 	case CHARGE_REFUSAL:
-		return refusal_price(p) * p->n_cur;
+		/* Words that were read are paid, whatever became of them. */
+		sum = refusal_price(p) * p->n_cur;
+		if (price_actual(p->row, &p->job->req, &v->usage, &told, NULL) < 0)
+			told = 0;
+		return told > sum ? told : sum;
 	case CHARGE_RESERVED:
 		break;
 	}
