@@ -323,7 +323,7 @@ static void retry_not_sent(struct job *j)
 		return;
 	}
 	paid_call_clear(p);
-	if (!p->is_stopping && err.code != EACCES &&
+	if (!paid_is_stopping(p) && err.code != EACCES &&
 		may_retry(
 			j, &err, p->verdict ? p->verdict->retry_after_ms : -1, &delay))
 		job_back_off(j, delay, &err);
@@ -509,7 +509,7 @@ static void not_accepted(struct job *j)
 	struct verdict *v = p->verdict;
 	struct err err = v->err;
 
-	if (p->commit_err.code || p->is_stopping) {
+	if (p->commit_err.code || paid_is_stopping(p)) {
 		paid_fail(j, p->commit_err.code ? &p->commit_err : &err);
 		return;
 	}
