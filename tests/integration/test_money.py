@@ -15,6 +15,7 @@ PRICE = 0.025  # imagen-3, one picture, no fallback
 
 
 class Money(paidfix.PaidCase):
+    catalogue = None  # the prices are the built-in ones
     options = ("budget=10/month+1/day", "budget_uid=0.9/day", "fallback=off",
                "max_cost=0.1", "retries=0")
 
@@ -185,6 +186,7 @@ class Money(paidfix.PaidCase):
 
 
 class Unmounted(paidfix.PaidCase):
+    catalogue = None  # the prices are the built-in ones
     """The same without a mount: the command holds the store itself."""
 
     options = ("fallback=off", "retries=0")
@@ -211,6 +213,7 @@ class Unmounted(paidfix.PaidCase):
 
 
 class Alert(paidfix.PaidCase):
+    catalogue = None  # the prices are the built-in ones
     options = ("budget=0.1/day", "fallback=off", "spenders=4711")
 
     def test_alert_from_eighty_percent_on(self):
@@ -225,6 +228,7 @@ class Alert(paidfix.PaidCase):
 
 
 class Spenders(paidfix.PaidCase):
+    catalogue = None  # the prices are the built-in ones
     """With allow_other everyone may look; only those who are named may spend."""
 
     options = ("allow_other", "spenders=4711")
