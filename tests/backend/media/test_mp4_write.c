@@ -95,7 +95,7 @@ static void tables(void)
 	CHECK_INT(be32(p + 4), 1);
 	CHECK_INT(be32(p + 8), 6);
 	CHECK_INT(be32(p + 12), 512);
-	/* None is shown before it is decoded: all wait for the one that waits longest. */
+	/* None is shown before it is decoded: all wait as long as one must. */
 	p = find(&b, "ctts", 0);
 	for (size_t i = 0; i < ARRAY_SIZE(shifts); i++)
 		CHECK_INT(be32(p + 4 + 4 * i), shifts[i]);
