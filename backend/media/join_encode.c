@@ -165,7 +165,7 @@ static int rate_of(const struct join_encoder *e)
 static int most_bits_a_second(const struct join_encoder *e)
 {
 	int64_t seconds = e->plan->duration / e->plan->timescale + 3;
-	int64_t held = (int64_t)(JOIN_MAX_ENCODED * 8 / 10 * 9) / seconds;
+	int64_t held = (int64_t)(JOIN_MAX_ENCODED / 10 * 8 * 8) / seconds;
 	int64_t wanted = (int64_t)e->width * e->height * rate_of(e) * 2 / 5;
 
 	return (int)FFMAX(FFMIN(wanted, FFMIN(held, MOST_BITS)), LEAST_BITS);
@@ -217,7 +217,7 @@ static int open_codec(struct join_encoder *e, const AVFrame *like)
 	c->chroma_sample_location = like->chroma_location;
 	c->flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_BITEXACT;
 	c->rc_max_rate = bits;
-	c->rc_buffer_size = bits;
+	c->rc_buffer_size = bits / 2;
 	snprintf(more, sizeof(more), "annexb=0:sps-id=%d", e->set);
 	av_opt_set(c->priv_data, "preset", PRESET, 0);
 	av_opt_set(c->priv_data, "profile", "high", 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Foreign clips, joined in all the ways there are: alone and cut, with themselves, and at
- * another rate. What comes out begins with its index and can be joined again. */
+/* Foreign clips, joined in all the ways there are: alone and cut, with themselves, and
+ * at another rate. What comes out begins with its index and can be joined again. */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
