@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* What the ledger adds to a generation, beside fdatasync in the same directory, and what
- * it costs to open a store with a large one.
+/* What the ledger adds to a generation, beside fdatasync in the same directory, and
+ * what it costs to open a store with a large one.
  *
  *	bench_ledger [DIR [generations [rows]]]
  */
