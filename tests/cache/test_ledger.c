@@ -279,6 +279,46 @@ static void rows_are_listed(void)
 	fixture_end(&f);
 }
 
+/* What ends while others are looked at is not shown any more. */
+struct watcher {
+	struct cache *cache;
+	int shown;
+	bool saw_40;
+};
+
+static int watch(void *user, const struct ledger_row *row)
+{
+	struct watcher *w = user;
+
+	if (!w->shown++)
+		CHECK_INT(move_to(w->cache, 40, LEDGER_RELEASED), 0);
+	w->saw_40 = w->saw_40 || row->id == 40;
+	return 0;
+}
+
+static void listing_is_of_now(void)
+{
+	struct watcher w = {0};
+	struct fixture f;
+	struct answer a;
+	struct spot s;
+
+	ledger_start(&f);
+	spot_init(&s, "a fox", "imagen-3", "1.png");
+	for (uint32_t i = 0; i < 50; i++) {
+		struct ledger_part part = {.held_ud = 1};
+		struct ledger_order order = order_of(&s.place, &part, 1);
+
+		order.draw = i;
+		CHECK_INT(reserve_all(f.cache, &order, 1, NULL, &a), 0);
+	}
+	w.cache = f.cache;
+	CHECK_INT(ledger_each_open(f.cache, &s.key, watch, &w), 0);
+	CHECK_INT(w.shown, 49);
+	CHECK(!w.saw_40);
+	fixture_end(&f);
+}
+
 /* ---- the stored form ---- */
 
 static int decode(const uint8_t *p, size_t len, struct ledger_row *ret)
@@ -354,4 +394,5 @@ static void long_strings_are_refused(void)
 TAP_MAIN(TAP_CASE(every_arrow_and_no_other), TAP_CASE(a_row_keeps_what_it_was_told),
 	TAP_CASE(sends_are_counted), TAP_CASE(one_bad_move_moves_none),
 	TAP_CASE(moves_that_say_too_little), TAP_CASE(rows_are_listed),
-	TAP_CASE(hostile_rows_are_harmless), TAP_CASE(long_strings_are_refused))
+	TAP_CASE(listing_is_of_now), TAP_CASE(hostile_rows_are_harmless),
+	TAP_CASE(long_strings_are_refused))
