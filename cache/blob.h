@@ -12,7 +12,7 @@ enum pending {
 
 struct manifest {
 	uint64_t blob_id, size;
-	uint32_t refs; /* records and inputs that name it */
+	uint32_t refs; /* records, inputs and paid parts that name it */
 	enum media_type type;
 };
 

@@ -92,20 +92,22 @@ int ledger_sums(struct cache *c, uint32_t uid, struct ledger_sums ret[LEDGER_PER
  * and then `done` never runs. Any thread. (A reservation is durable against crashes of
  * promptfs, and with the next commit, such as `sent`, against power cuts too.) */
 
+/* One call. */
+struct ledger_part {
+	uint16_t part;
+	uint32_t seconds;
+	int64_t held_ud;
+};
+
 /* What one file needs. */
 struct ledger_order {
 	const struct cache_place *place; /* of the file: its key, directory and owner */
 	uint32_t draw, pid;
 	const char *model, *path, *request;
 	const char *served_by; /* the row that is to serve it first */
-	/* One row per call. */
-	uint16_t n_parts; /* of the whole video, 1 else */
+	uint16_t n_parts;      /* of the whole video, 1 else */
+	const struct ledger_part *part;
 	size_t n;
-	const struct ledger_part {
-		uint16_t part;
-		uint32_t seconds;
-		int64_t held_ud;
-	} * part;
 	/* Released in the same commit; a plan gives way to another. */
 	const uint64_t *instead;
 	size_t n_instead;

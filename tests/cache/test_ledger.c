@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Rows and their arrows. */
+#include "cache/base/buf.h"
+#include "cache/ledger_txn.h"
 #include "tests/cache/ledger_support.h"
 
 static const enum ledger_state states[] = {LEDGER_RESERVED, LEDGER_SENT,
@@ -277,6 +279,120 @@ static void rows_are_listed(void)
 	fixture_end(&f);
 }
 
+/* What ends while others are looked at is not shown any more. */
+struct watcher {
+	struct cache *cache;
+	int shown;
+	bool saw_40;
+};
+
+static int watch(void *user, const struct ledger_row *row)
+{
+	struct watcher *w = user;
+
+	if (!w->shown++)
+		CHECK_INT(move_to(w->cache, 40, LEDGER_RELEASED), 0);
+	w->saw_40 = w->saw_40 || row->id == 40;
+	return 0;
+}
+
+static void listing_is_of_now(void)
+{
+	struct watcher w = {0};
+	struct fixture f;
+	struct answer a;
+	struct spot s;
+
+	ledger_start(&f);
+	spot_init(&s, "a fox", "imagen-3", "1.png");
+	for (uint32_t i = 0; i < 50; i++) {
+		struct ledger_part part = {.held_ud = 1};
+		struct ledger_order order = order_of(&s.place, &part, 1);
+
+		order.draw = i;
+		CHECK_INT(reserve_all(f.cache, &order, 1, NULL, &a), 0);
+	}
+	w.cache = f.cache;
+	CHECK_INT(ledger_each_open(f.cache, &s.key, watch, &w), 0);
+	CHECK_INT(w.shown, 49);
+	CHECK(!w.saw_40);
+	fixture_end(&f);
+}
+
+/* ---- the stored form ---- */
+
+static int decode(const uint8_t *p, size_t len, struct ledger_row *ret)
+{
+	uint8_t *copy = malloc(len + !len); /* exactly so long: sanitizers see more */
+	struct rd in = {.p = copy, .end = copy + len};
+	int r;
+
+	memcpy(copy, p, len);
+	r = ledger_row_decode(&in, 5, ret);
+	free(copy);
+	return r;
+}
+
+static void hostile_rows_are_harmless(void)
+{
+	struct ledger_row row = {.state = LEDGER_SENT,
+				  .held_ud = 25000,
+				  .program = (char *)"test",
+				  .path = (char *)"a path",
+				  .request = (char *)"{}"},
+			  got = {0};
+	struct buf b = {0};
+	size_t refused = 0;
+
+	CHECK_INT(ledger_row_encode(&row, &b), 0);
+	CHECK_INT(decode((uint8_t *)b.data, b.len, &got), 0);
+	CHECK_INT(got.id, 5);
+	CHECK_STR(got.path, "a path");
+	CHECK_STR(got.model, "");
+	CHECK(!got.why);
+	ledger_row_finish(&got);
+	for (size_t len = 0; len < b.len; len++)
+		CHECK_INT(decode((uint8_t *)b.data, len, &got), -EBADMSG);
+	for (size_t i = 0; i < b.len; i++) {
+		for (int bit = 0; bit < 8; bit++) {
+			b.data[i] ^= (char)(1 << bit);
+			if (decode((uint8_t *)b.data, b.len, &got) < 0)
+				refused++;
+			else
+				ledger_row_finish(&got);
+			b.data[i] ^= (char)(1 << bit);
+		}
+	}
+	CHECK(refused > 100);
+	CHECK_INT(buf_addc(&b, 'x'), 0);
+	CHECK_INT(decode((uint8_t *)b.data, b.len, &got), -EBADMSG);
+	buf_finish(&b);
+}
+
+static void long_strings_are_refused(void)
+{
+	char name[300];
+	struct fixture f;
+	struct answer a;
+	struct spot s;
+
+	memset(name, 'x', sizeof(name));
+	name[256] = '\0';
+	ledger_start(&f);
+	spot_init(&s, "a fox", "imagen-3", "1.png");
+	s.place.program = name;
+	CHECK_INT(reserve_one(f.cache, &s.place, 25000, NULL, &a), -E2BIG);
+	name[255] = '\0';
+	CHECK_INT(reserve_one(f.cache, &s.place, 25000, NULL, &a), 0);
+	spot_init(&s, "a fox", "imagen-3", "2.png");
+	s.place.program = NULL;
+	CHECK_INT(reserve_one(f.cache, &s.place, 25000, NULL, &a), 0);
+	CHECK(money_is(f.cache, 0, 50000, 0));
+	fixture_end(&f);
+}
+
 TAP_MAIN(TAP_CASE(every_arrow_and_no_other), TAP_CASE(a_row_keeps_what_it_was_told),
 	TAP_CASE(sends_are_counted), TAP_CASE(one_bad_move_moves_none),
-	TAP_CASE(moves_that_say_too_little), TAP_CASE(rows_are_listed))
+	TAP_CASE(moves_that_say_too_little), TAP_CASE(rows_are_listed),
+	TAP_CASE(listing_is_of_now), TAP_CASE(hostile_rows_are_harmless),
+	TAP_CASE(long_strings_are_refused))

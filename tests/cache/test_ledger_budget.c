@@ -47,6 +47,26 @@ static void a_day_ends_at_midnight(void)
 	fixture_end(&f);
 }
 
+/* A bill above what was held may pass the limit; then only what is free is made. */
+static void what_is_free_passes(void)
+{
+	struct ledger_limit day = {.period = LEDGER_DAY, .udollars = DOLLAR};
+	struct ledger_budget b = ONE(&day, -1);
+	struct ledger_move m = {.to = LEDGER_SETTLED, .charged_ud = 2 * DOLLAR};
+	struct fixture f;
+	struct answer a;
+
+	ledger_start(&f);
+	CHECK_INT(buy(&f, 1, 1000, DOLLAR, &b, &a), 0);
+	CHECK_INT(move_to(f.cache, 1, LEDGER_SENT), 0);
+	CHECK_INT(move_with(f.cache, 1, &m, NULL), 0);
+	CHECK(money_is(f.cache, 2 * DOLLAR, 0, 0));
+	CHECK_INT(buy(&f, 2, 1000, 1, &b, &a), -EDQUOT);
+	CHECK(strstr(a.err.why, " 0.00 USD of today's budget is left") != NULL);
+	CHECK_INT(buy(&f, 2, 1000, 0, &b, &a), 0);
+	fixture_end(&f);
+}
+
 /* Setting the clock back buys no second day, also not over a restart. */
 static void the_clock_never_goes_back(void)
 {
@@ -455,10 +475,11 @@ static void money_for_25_in_one_batch(void)
 	fixture_end(&f);
 }
 
-TAP_MAIN(TAP_CASE(a_day_ends_at_midnight), TAP_CASE(the_clock_never_goes_back),
-	TAP_CASE(money_stays_in_its_day), TAP_CASE(a_month_and_all_time),
-	TAP_CASE(each_user_by_himself), TAP_CASE(the_tightest_limit_is_told),
-	TAP_CASE(a_file_may_cost_so_much), TAP_CASE(paid_parts_count_for_the_file),
-	TAP_CASE(all_orders_or_none), TAP_CASE(reserving_lists_nothing),
-	TAP_CASE(what_is_not_over_is_in_the_way), TAP_CASE(one_plan_instead_of_another),
-	TAP_CASE(money_for_25_of_100), TAP_CASE(money_for_25_in_one_batch))
+TAP_MAIN(TAP_CASE(a_day_ends_at_midnight), TAP_CASE(what_is_free_passes),
+	TAP_CASE(the_clock_never_goes_back), TAP_CASE(money_stays_in_its_day),
+	TAP_CASE(a_month_and_all_time), TAP_CASE(each_user_by_himself),
+	TAP_CASE(the_tightest_limit_is_told), TAP_CASE(a_file_may_cost_so_much),
+	TAP_CASE(paid_parts_count_for_the_file), TAP_CASE(all_orders_or_none),
+	TAP_CASE(reserving_lists_nothing), TAP_CASE(what_is_not_over_is_in_the_way),
+	TAP_CASE(one_plan_instead_of_another), TAP_CASE(money_for_25_of_100),
+	TAP_CASE(money_for_25_in_one_batch))
