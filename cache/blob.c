@@ -9,14 +9,19 @@
 #include "cache/base/mem.h"
 
 #define MANIFEST_BYTES (8 + 8 + 4 + 1)
-#define IN_FLIGHT_MAX                                                                  \
-	8 /* chunks handed over and not durable yet: bounds the memory                 \
-	   */
+/* Chunks handed over and not durable yet bound the memory: of one writer, and together
+ * where many write at once. */
+#define IN_FLIGHT_MAX 8
+#define IN_FLIGHT_ALL_MAX 32
+
+#define KEPT_MAX                                                                       \
+	(512u << 20) /* bytes kept of a writer that the store has no room for */
 
 /* A full chunk on its way to the store thread. */
 struct chunk_op {
 	struct op op;
 	struct blob_writer *w;
+	struct chunk_op *next; /* among those kept */
 	uint32_t index;
 	size_t len;
 	uint8_t data[];
@@ -29,7 +34,7 @@ struct blob_writer {
 	struct chunk_op *tail; /* being filled */
 	uint64_t size;
 	uint32_t n_chunks; /* handed over */
-	bool is_finished, is_adopted;
+	bool is_finished, is_adopted, keeps;
 	uint8_t head[MEDIA_SNIFF_BYTES];
 
 	/* store thread */
@@ -38,6 +43,11 @@ struct blob_writer {
 
 	pthread_mutex_t lock; /* guards: */
 	pthread_cond_t room;
+	void (*on_room)(void *user); /* NULL: write waits */
+	void *on_room_user;
+	bool wants_room;
+	struct chunk_op *kept; /* what could not be stored, if it keeps */
+	uint64_t kept_bytes;
 	int in_flight;
 	int failed; /* -errno of the first chunk that could not be stored */
 };
@@ -179,6 +189,27 @@ static int chunk_run(struct op *op, MDB_txn *txn)
 	return r;
 }
 
+/* Under its lock. */
+static void keep(struct blob_writer *w, struct chunk_op *chunk)
+{
+	chunk->next = w->kept;
+	w->kept = chunk;
+	w->kept_bytes += chunk->len;
+}
+
+static int in_flight_max(const struct blob_writer *w)
+{
+	int n = IN_FLIGHT_ALL_MAX / (atomic_load(&w->cache->n_writers) + 1);
+
+	return n > IN_FLIGHT_MAX ? IN_FLIGHT_MAX : n > 1 ? n : 1;
+}
+
+/* Under its lock. After a failure there is always room: to be told of it. */
+static bool is_full(const struct blob_writer *w)
+{
+	return w->in_flight >= in_flight_max(w) && !w->failed;
+}
+
 static void chunk_done(struct op *op)
 {
 	struct chunk_op *chunk = container_of(op, struct chunk_op, op);
@@ -188,7 +219,13 @@ static void chunk_done(struct op *op)
 	w->in_flight--;
 	if (op->result < 0 && !w->failed)
 		w->failed = op->result;
+	if (op->result < 0 && w->keeps)
+		keep(w, steal_ptr(chunk));
 	pthread_cond_signal(&w->room);
+	if (w->wants_room && w->on_room && !is_full(w)) {
+		w->wants_room = false;
+		w->on_room(w->on_room_user);
+	}
 	pthread_mutex_unlock(&w->lock);
 	free(chunk);
 }
@@ -207,9 +244,51 @@ struct blob_writer *blob_writer_new(struct cache *c, struct err *err)
 		return NULL;
 	}
 	w->cache = c;
+	atomic_fetch_add(&c->n_writers, 1);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->room, NULL);
 	return w;
+}
+
+void blob_writer_notify(struct blob_writer *w, void (*on_room)(void *user), void *user)
+{
+	pthread_mutex_lock(&w->lock);
+	w->on_room = on_room;
+	w->on_room_user = user;
+	pthread_mutex_unlock(&w->lock);
+}
+
+void blob_writer_keep(struct blob_writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->keeps = true;
+	pthread_mutex_unlock(&w->lock);
+}
+
+int blob_writer_chunk(struct blob_writer *w, uint32_t index, const uint8_t **ret,
+	size_t *ret_len, uint64_t *ret_id)
+{
+	const struct chunk_op *chunk = w->tail && index == w->n_chunks ? w->tail : NULL;
+
+	for (const struct chunk_op *k = w->kept; k && !chunk; k = k->next)
+		chunk = k->index == index ? k : NULL;
+	*ret_id = w->blob_id;
+	if (!chunk)
+		return -ENOENT;
+	*ret = chunk->data;
+	*ret_len = chunk->len;
+	return 0;
+}
+
+bool blob_writer_is_full(struct blob_writer *w)
+{
+	bool full;
+
+	pthread_mutex_lock(&w->lock);
+	full = is_full(w);
+	w->wants_room = full;
+	pthread_mutex_unlock(&w->lock);
+	return full;
 }
 
 static int tail_new(struct blob_writer *w, struct err *err)
@@ -236,14 +315,18 @@ static int tail_hand_over(struct blob_writer *w, struct err *err)
 	int r;
 
 	pthread_mutex_lock(&w->lock);
-	while (w->in_flight >= IN_FLIGHT_MAX && !w->failed)
+	while (!w->on_room && is_full(w))
 		pthread_cond_wait(&w->room, &w->lock);
 	r = w->failed;
 	if (!r)
 		w->in_flight++;
+	if (r < 0 && w->keeps && w->kept_bytes < KEPT_MAX) {
+		chunk->index = w->n_chunks++;
+		keep(w, steal_ptr(w->tail));
+	}
 	pthread_mutex_unlock(&w->lock);
 	if (r < 0)
-		return err_errno(err, -r, "cannot store the bytes");
+		return w->tail ? err_errno(err, -r, "cannot store the bytes") : 0;
 	chunk->index = w->n_chunks++;
 	w->tail = NULL;
 	writer_submit(&w->cache->writer, &chunk->op);
@@ -290,6 +373,12 @@ uint64_t blob_writer_size(const struct blob_writer *w)
 	return w->size;
 }
 
+enum media_type blob_writer_type(const struct blob_writer *w)
+{
+	return media_sniff(
+		w->head, w->size < sizeof(w->head) ? w->size : sizeof(w->head));
+}
+
 uint64_t blob_writer_tail(const struct blob_writer *w)
 {
 	return w->tail ? w->tail->len : 0;
@@ -297,6 +386,13 @@ uint64_t blob_writer_tail(const struct blob_writer *w)
 
 static void writer_destroy(struct blob_writer *w)
 {
+	struct chunk_op *next;
+
+	atomic_fetch_sub(&w->cache->n_writers, 1);
+	for (; w->kept; w->kept = next) {
+		next = w->kept->next;
+		free(w->kept);
+	}
 	hasher_free(w->hasher);
 	free(w->tail);
 	pthread_mutex_destroy(&w->lock);
@@ -363,8 +459,7 @@ static int blob_store_new(
 	*m = (struct manifest){
 		.blob_id = id,
 		.size = w->size,
-		.type = media_sniff(
-			w->head, w->size < sizeof(w->head) ? w->size : sizeof(w->head)),
+		.type = blob_writer_type(w),
 	};
 	return r;
 }

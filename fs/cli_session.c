@@ -14,6 +14,7 @@
 #include "fs/control.h"
 #include "fs/mount.h"
 #include "fs/mount_table.h"
+#include "fs/state_dir.h"
 
 int cli_fail(const struct err *err)
 {
@@ -95,6 +96,17 @@ static int open_own(struct session *s, struct err *err)
 	return control_connect(s->config.state, &s->client, err);
 }
 
+/* Through whoever holds the store of the options, or by ourselves. */
+static int open_named(struct session *s, struct err *err)
+{
+	int r = state_dir_check(&s->config.state, err);
+
+	if (r < 0)
+		return r;
+	r = control_connect(s->config.state, &s->client, err);
+	return r == -ENOENT ? open_own(s, err) : r;
+}
+
 int session_open(struct session *s, const struct cli_options *o, const char *mountpoint,
 	bool must_exist, struct err *err)
 {
@@ -113,13 +125,26 @@ int session_open(struct session *s, const struct cli_options *o, const char *mou
 	} else if (stat(s->config.state, &st) < 0 && must_exist) {
 		r = err_set(err, ENOENT, "there is no store at %s", s->config.state);
 	} else {
-		r = control_connect(s->config.state, &s->client, err);
-		if (r == -ENOENT)
-			r = open_own(s, err);
+		r = open_named(s, err);
 	}
 	if (r < 0)
 		session_close(s);
 	return r;
+}
+
+int session_open_any(struct session *s, const struct cli_options *o, const char *given,
+	struct err *err)
+{
+	scoped_free char *mountpoint = NULL;
+	int r = 0;
+
+	if (given)
+		r = cli_mount_of(given, &mountpoint, err);
+	else if (!o->n)
+		r = cli_only_mount(&mountpoint, err);
+	if (r < 0 && (given || r != -ENOENT))
+		return r;
+	return session_open(s, o, mountpoint, true, err);
 }
 
 void session_close(struct session *s)

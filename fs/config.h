@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* All settings of a mount: command line, then environment, then file, then default.
- * One table (config.c) serves -o, the JSON file, the environment and --help. */
+ * One table (config_table.c) serves -o, the JSON file, the environment and --help.
+ * Keys and tokens are never in here: backend/auth finds those for itself. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,18 +10,39 @@
 #include "cache/base/buf.h"
 #include "cache/base/err.h"
 #include "cache/base/json.h"
+#include "cache/ledger.h"
 
 struct word_list {
 	char **word; /* owned */
 	size_t n;
 };
+struct limit_list {
+	struct ledger_limit *limit; /* owned */
+	size_t n;
+};
+struct uid_list {
+	uint32_t *uid; /* owned */
+	size_t n;
+};
 
 struct config {
-	char *backend; /* "local" */
+	char *backend; /* "local", "vertex", "gemini", "openai" */
 	char *state;   /* directory of the store, absolute */
 	char *config; /* path of the JSON file; NULL: the default place, if it exists */
 	char *catalog; /* user's catalogue file, or NULL */
-	int max_concurrent;
+	/* Of paid backends; NULL: not given. */
+	char *project, *location; /* "us-central1+europe-west4" */
+	char *credentials;        /* path of a key file */
+	char *token_command;      /* may hold a secret: never shown */
+	char *bucket;             /* its name alone */
+	/* Scheme and host in lower case, no '/' at the end, no user or password. */
+	char *endpoint, *storage_endpoint;
+	bool self_signed;
+	struct limit_list budget;     /* of all users together; empty: none */
+	struct limit_list budget_uid; /* of each user, or of one: is_per_user */
+	int64_t max_cost_ud;          /* of one file; <0: none */
+	struct uid_list spenders;     /* who may spend beside the mounting user */
+	int max_concurrent, retries;
 	int64_t timeout_s, stop_timeout_s;
 	int64_t latency_ms;
 	bool fallback, enhance, offline;
@@ -43,6 +65,9 @@ int config_load(
 /* The text of a configuration file over what is set already. Strict: an unknown or
  * repeated key or a wrong type is -EINVAL with a sentence that names the key. */
 int config_json(struct config *c, const char *text, size_t len, struct err *err);
-/* For config.json and --help. Secrets are never in struct config. */
+/* For config.json and --help; shows of a secret only that it is set. -ENOMEM. */
 int config_to_json(const struct config *c, cJSON *o);
 int config_help(struct buf *out);
+
+/* "scheme://host[:port]" of an endpoint, without the scheme's own port. */
+int config_origin(const char *endpoint, struct buf *ret);

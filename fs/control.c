@@ -61,7 +61,7 @@ static void turn_away(int fd, const char *why, int code)
 	close(fd);
 }
 
-static bool peer_is_welcome(int fd, struct engine_who *ret)
+static bool peer_is_welcome(const struct promptfs *fs, int fd, struct engine_who *ret)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
@@ -70,7 +70,7 @@ static bool peer_is_welcome(int fd, struct engine_who *ret)
 		return false;
 	if (cred.uid != 0 && cred.uid != geteuid())
 		return false;
-	who_of(cred.pid, cred.uid, ret);
+	who_of(fs, cred.pid, cred.uid, ret);
 	return true;
 }
 
@@ -82,7 +82,7 @@ static void accept_one(struct control *c)
 
 	if (fd < 0)
 		return;
-	if (!peer_is_welcome(fd, &who)) {
+	if (!peer_is_welcome(c->fs, fd, &who)) {
 		turn_away(fd, "this store belongs to another user", EACCES);
 		return;
 	}

@@ -17,6 +17,7 @@
 #include "fs/control.h"
 #include "fs/notify.h"
 #include "fs/ops.h"
+#include "fs/spending.h"
 
 /* ---- store, catalogue, engine ---- */
 
@@ -67,6 +68,7 @@ static int start_engine(struct promptfs *fs, struct err *err)
 		.catalogue = fs->catalogue,
 		.ns = fs->ns,
 		.backend = c->backend,
+		.remote = fs->backend == BACKEND_LOCAL ? NULL : &fs->remote,
 		.exe = "/proc/self/exe",
 		.tmp_dir = c->state,
 		.max_concurrent = c->max_concurrent,
@@ -92,13 +94,12 @@ static int open_all(struct promptfs *fs, struct config *config, struct err *err)
 
 	*fs = (struct promptfs){.config = config, .uid = getuid(), .gid = getgid()};
 	pthread_mutex_init(&fs->input_names, NULL);
-	r = backend_parse(config->backend, &fs->backend);
-	if (r < 0)
-		return err_set(err, EINVAL, "unknown backend \"%s\"", config->backend);
-	fs->ns = cc.ns = "local";
 	fs->mounted_ms = clk_real_ms();
 	fs->mountpoint = strdup("");
-	r = fs->mountpoint ? open_catalogue(fs, err) : err_oom(err);
+	r = fs->mountpoint ? spending_configure(fs, err) : err_oom(err);
+	if (r == 0)
+		r = open_catalogue(fs, err);
+	cc.ns = fs->ns;
 	if (r == 0)
 		r = cache_open(&cc, &fs->cache, err);
 	if (r == 0)
@@ -135,6 +136,7 @@ void promptfs_close(struct promptfs *fs)
 	engine_free(fs->engine);
 	cache_close(fs->cache);
 	catalogue_free(fs->catalogue);
+	spending_finish(fs);
 	free(fs->mountpoint);
 	*fs = (struct promptfs){0};
 }

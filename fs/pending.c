@@ -84,7 +84,7 @@ void pending_open(struct promptfs *fs, fuse_req_t req, struct node *n)
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	who_of(ctx->pid, ctx->uid, &who);
+	who_of(fs, ctx->pid, ctx->uid, &who);
 	*w = (struct waiter){.fs = fs, .node = n, .req = req, .tid = ctx->pid};
 	atomic_init(&w->state, WAITER_REG);
 	atomic_init(&w->refs,

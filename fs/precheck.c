@@ -10,6 +10,7 @@
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
 #include "fs/mount_table.h"
+#include "fs/state_dir.h"
 
 #define FUSE_DEVICE "/dev/fuse"
 #define FUSE_HELPER "fusermount3"
@@ -82,7 +83,7 @@ static int check_dead(int code, const char *given, struct err *err)
 }
 
 int precheck_mount(
-	const struct config *c, const char *mountpoint, char **ret, struct err *err)
+	struct config *c, const char *mountpoint, char **ret, struct err *err)
 {
 	scoped_free char *path = NULL;
 	scoped_free char *state = NULL;
@@ -100,6 +101,9 @@ int precheck_mount(
 		return err_set(err, ENOTDIR, "mount point %.150s is not a directory",
 			mountpoint);
 	r = check_unmounted(path, mountpoint, err);
+	if (r < 0)
+		return r;
+	r = state_dir_check(&c->state, err);
 	if (r < 0)
 		return r;
 	state = realpath(c->state, NULL);

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "backend/engine/engine.h"
+#include "cache/ledger.h"
 #include "fs/config.h"
 #include "fs/grammar.h"
 
@@ -22,8 +23,12 @@ struct promptfs {
 	struct engine *engine;
 	struct grammar_env grammar;
 	enum backend_id backend;
-	const char *ns;   /* namespace of the store */
-	char *mountpoint; /* absolute */
+	char *ns; /* namespace of the store */
+	/* For BACKEND_LOCAL neither is asked. */
+	struct engine_remote remote;
+	struct ledger_budget budget;
+	struct ledger_limit *limits; /* those of `budget` */
+	char *mountpoint;            /* absolute */
 	int64_t mounted_ms;
 	/* An input's name and bytes change together: around a save, rename or removal.
 	 * After a scratch's mutex, before the nodes'. */

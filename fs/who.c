@@ -9,6 +9,7 @@
 
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
+#include "fs/promptfs.h"
 
 /* /proc/<tid>/status as text; false where it cannot be read. */
 static bool read_status(pid_t tid, char *text, size_t size)
@@ -54,17 +55,29 @@ static void copy_name(char *ret, size_t size, const char *name)
 	snprintf(ret, size, "%.*s", (int)n, name);
 }
 
-void who_of(pid_t tid, uid_t uid, struct engine_who *ret)
+static bool may_spend(const struct promptfs *fs, uid_t uid)
+{
+	const struct uid_list *l = &fs->config->spenders;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->uid[i] == uid)
+			return true;
+	}
+	return uid == fs->uid;
+}
+
+void who_of(const struct promptfs *fs, pid_t tid, uid_t uid, struct engine_who *ret)
 {
 	char status[4096], path[40], target[4096];
 	unsigned long long tgid;
 	ssize_t n;
 
-	*ret = (struct engine_who){.uid = uid};
+	*ret = (struct engine_who){.uid = uid, .may_spend = may_spend(fs, uid)};
 	if (tid <= 0 || !read_status(tid, status, sizeof(status)))
 		return;
 	if (!field(status, "Tgid", 10, &tgid))
 		tgid = (unsigned long long)tid;
+	ret->pid = (uint32_t)tgid;
 	snprintf(path, sizeof(path), "/proc/%llu/exe", tgid);
 	n = readlink(path, target, sizeof(target) - 1);
 	if (n > 0) {

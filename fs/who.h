@@ -6,9 +6,12 @@
 
 #include "backend/engine/engine.h"
 
+struct promptfs;
+
 /* `tid`: the thread that FUSE names. The program is the basename of the process's
- * executable, else its comm; "" where /proc cannot be read. */
-void who_of(pid_t tid, uid_t uid, struct engine_who *ret);
+ * executable, else its comm; "" where /proc cannot be read. Other users than the
+ * mounting one may spend if `spenders` names them. */
+void who_of(const struct promptfs *fs, pid_t tid, uid_t uid, struct engine_who *ret);
 
 /* Whether an interrupted request of this thread should end: a pending SIGINT, SIGTERM,
  * SIGQUIT, SIGHUP or SIGKILL that is not ignored, or any pending signal whose default

@@ -34,6 +34,11 @@ static int check_remembered(const struct record *rec, int64_t now_ms, struct err
 static int check_program(
 	const struct engine *e, const struct engine_who *who, struct err *err)
 {
+	if (e->remote && who && !who->may_spend)
+		return err_set(err, EACCES,
+			"user %u may not start a generation here; allow it with "
+			"-o spenders=...",
+			(unsigned)who->uid);
 	if (who && who->program[0] &&
 		str_in(who->program, (const char *const *)e->deny, e->n_deny))
 		return err_set(err, EACCES,
@@ -117,6 +122,11 @@ int admit(const struct engine *e, const struct request *req,
 	if (r == 0 && e->offline && p->ops->is_paid)
 		r = err_set(err, ENETUNREACH,
 			"offline: only what is generated already can be opened");
+	if (r == 0 && e->remote && e->no_credentials.code) {
+		if (err)
+			*err = e->no_credentials;
+		r = -e->no_credentials.code;
+	}
 	if (r == 0)
 		*ret_row = row;
 	return r;

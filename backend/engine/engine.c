@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "backend/engine/parts.h"
+#include "backend/engine/lodged.h"
+#include "backend/engine/network.h"
+#include "backend/engine/paid.h"
 
 #include <errno.h>
 #include <string.h>
@@ -99,11 +101,8 @@ static int park(struct ticket *t, const struct record *rec, struct err *err)
 	if (!j) {
 		/* What engine_submit saw may have changed on the way here. */
 		r = admit(e, &s->req, &s->who, rec, clk_real_ms(), &row, err);
-		if (r == 0) {
-			r = job_start(e, s, row, &j);
-			if (r < 0)
-				err_oom(err);
-		}
+		if (r == 0)
+			r = job_start(e, s, row, 0, &j, err);
 		if (r < 0)
 			return r;
 	}
@@ -111,6 +110,19 @@ static int park(struct ticket *t, const struct record *rec, struct err *err)
 	submission_free(steal_ptr(t->sub));
 	engine_dispatch(e);
 	return 0;
+}
+
+static void remember_refusal(struct engine *e, const struct request *req,
+	const struct digest *key, const struct err *err)
+{
+	scoped(buf_finish) struct buf path = {0};
+	char hex[DIGEST_HEX];
+
+	if (request_display(req, &path) == 0)
+		errors_add(e->errors, key, path.data, err, clk_real_ms());
+	/* The path holds the prompt, which the log must not. */
+	digest_hex(key, hex);
+	log_info("%s file=%.12s model=%s", err->why, hex, req->model);
 }
 
 static void on_submit(struct post *p)
@@ -134,28 +146,18 @@ static void on_submit(struct post *p)
 	r = cache_find(e->cache, &t->sub->key, &rec, NULL, &err);
 	if (r == 0 && rec.state == RECORD_GENERATED) {
 		ticket_complete(t, &rec, NULL);
+	} else if (lodged_find(e, &t->sub->key)) {
+		ticket_complete(t, lodged_find(e, &t->sub->key), NULL);
 	} else if (r < 0 && r != -ENOENT) {
 		ticket_complete(t, NULL, &err);
 	} else if (is_stopping) {
 		err_set(&err, ECANCELED, "promptfs is stopping");
 		ticket_complete(t, NULL, &err);
 	} else if (park(t, r == 0 ? &rec : NULL, &err) < 0) {
+		remember_refusal(e, &t->sub->req, &t->sub->key, &err);
 		ticket_complete(t, NULL, &err);
 	}
 	record_finish(&rec);
-}
-
-static void remember_refusal(struct engine *e, const struct request *req,
-	const struct digest *key, const struct err *err)
-{
-	scoped(buf_finish) struct buf path = {0};
-	char hex[DIGEST_HEX];
-
-	if (request_display(req, &path) == 0)
-		errors_add(e->errors, key, path.data, err, clk_real_ms());
-	/* The path holds the prompt, which the log must not. */
-	digest_hex(key, hex);
-	log_info("%s file=%.12s model=%s", err->why, hex, req->model);
 }
 
 /* Says no on the caller's thread, as far as it can be told here. */
@@ -309,6 +311,7 @@ static int configure(struct engine *e, const struct engine_config *c, struct err
 	e->timeout_ms = c->timeout_ms;
 	e->offline = c->offline;
 	e->enhance = c->enhance;
+	e->fallback = c->fallback;
 	e->ns = strdup(c->ns);
 	e->exe = strdup(c->exe ? c->exe : "/proc/self/exe");
 	e->errors = errors_new();
@@ -327,7 +330,7 @@ int engine_start_with(const struct engine_config *config,
 	int r;
 
 	if (!e) {
-		if (parts->provider.ops->free)
+		if (parts->provider.ops && parts->provider.ops->free)
 			parts->provider.ops->free(parts->provider.ctx);
 		return err_oom(err);
 	}
@@ -340,12 +343,19 @@ int engine_start_with(const struct engine_config *config,
 		r = loop_start(&e->loop, err);
 	if (r == 0)
 		r = pool_start(e->loop, config->pool_threads, &e->pool, err);
+	if (r == 0 && config->remote)
+		r = network_start(e, config->remote, err);
 	if (r < 0) {
+		if (e->http)
+			network_close(e);
+		pool_stop(e->pool);
 		loop_stop(e->loop);
 		e->is_stopped = true;
 		engine_free(e);
 		return r;
 	}
+	if (e->remote)
+		network_open(e);
 	*ret = e;
 	return 0;
 }
@@ -356,6 +366,8 @@ int engine_start(
 	struct engine_parts parts = {.retry = RETRY_RULE};
 	int r;
 
+	if (config->remote)
+		return engine_start_with(config, &parts, ret, err);
 	if (strcmp(config->backend, backend_name(BACKEND_LOCAL)) != 0)
 		return err_set(err, EOPNOTSUPP,
 			"backend \"%s\" is not built in; use backend=local",
@@ -366,6 +378,13 @@ int engine_start(
 	return engine_start_with(config, &parts, ret, err);
 }
 
+/* An operation that the ledger has the name of can wait for the next mount. */
+static bool is_journalled(const struct job *j)
+{
+	return j->run && j->run->paid &&
+	       (j->phase == PHASE_WAITING || j->phase == PHASE_RESERVING);
+}
+
 static void stop_jobs(struct engine *e, bool also_running)
 {
 	struct job *j, *next;
@@ -373,7 +392,7 @@ static void stop_jobs(struct engine *e, bool also_running)
 	for (j = e->jobs; j; j = next) {
 		next = j->next;
 		if (also_running || j->phase == PHASE_QUEUED ||
-			j->phase == PHASE_BACKOFF)
+			j->phase == PHASE_BACKOFF || is_journalled(j))
 			job_advance(j, EVENT_STOP);
 	}
 }
@@ -409,8 +428,11 @@ void engine_stop(struct engine *e)
 	while (e->n_tickets || e->n_jobs)
 		pthread_cond_wait(&e->idle, &e->lock);
 	pthread_mutex_unlock(&e->lock);
+	if (e->http)
+		network_close(e);
 	pool_stop(e->pool);
 	loop_stop(e->loop);
+	lodged_end(e);
 	e->is_stopped = true;
 }
 
@@ -419,8 +441,9 @@ void engine_free(struct engine *e)
 	if (!e)
 		return;
 	engine_stop(e);
-	if (e->provider.ops->free)
+	if (e->provider.ops && e->provider.ops->free)
 		e->provider.ops->free(e->provider.ctx);
+	network_free(e);
 	slots_finish(&e->slots);
 	if (e->flights.bucket)
 		flights_finish(&e->flights);

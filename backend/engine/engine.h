@@ -16,12 +16,26 @@
 
 struct engine;
 struct ticket;
+struct ledger_budget;
+
+/* A paid or remote backend. Lives as long as the engine. Keys are not in here: the
+ * engine finds them as backend/auth does. */
+struct engine_remote {
+	enum backend_id backend;
+	const char *endpoint, *storage_endpoint; /* NULL: the service's own */
+	const char *project, *location, *bucket; /* NULL: not given */
+	const char *credentials, *token_command; /* NULL: as credentials.h searches */
+	bool is_self_signed;
+	int tries; /* sends in all, >= 1 */
+	const struct ledger_budget *budget;
+};
 
 struct engine_config {
 	struct cache *cache;
 	const struct catalogue *catalogue;
-	const char *ns;      /* namespace of the store */
-	const char *backend; /* "local" */
+	const char *ns;                     /* namespace of the store */
+	const char *backend;                /* "local" */
+	const struct engine_remote *remote; /* NULL: the built-in renderer */
 	const char *exe;     /* for the media worker, normally "/proc/self/exe" */
 	const char *tmp_dir; /* for unlinked temporary files: the state directory */
 	int max_concurrent;  /* slots, >= 1; normally 10 */
@@ -49,6 +63,8 @@ enum engine_priority { PRIORITY_OPEN, PRIORITY_BATCH };
 /* Who asks. */
 struct engine_who {
 	uint32_t uid;
+	uint32_t pid;     /* the process, not the thread; 0 unknown */
+	bool may_spend;   /* the mounting user, and whom spenders= names */
 	char program[64]; /* basename of the executable, "" unknown */
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #define LOG_TAG "engine"
-#include "backend/engine/parts.h"
+#include "backend/engine/lodged.h"
+#include "backend/engine/paid.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,8 +13,10 @@
 const char *job_phase_name(enum job_phase phase)
 {
 	static const char *const name[] = {
+		[PHASE_RESERVING] = "reserving",
 		[PHASE_QUEUED] = "queued",
 		[PHASE_WAITING] = "waiting",
+		[PHASE_CALLING] = "calling",
 		[PHASE_WORKING] = "working",
 		[PHASE_STORING] = "storing",
 		[PHASE_BACKOFF] = "backoff",
@@ -28,12 +31,7 @@ uint32_t job_bit(const struct job *j, uint16_t take)
 	return j->n_takes == 1 ? 0 : take - 1u;
 }
 
-static uint64_t bit_of(const struct job *j, uint16_t take)
-{
-	return UINT64_C(1) << job_bit(j, take);
-}
-
-static void set_phase(struct job *j, enum job_phase phase)
+void job_set_phase(struct job *j, enum job_phase phase)
 {
 	if (log_enabled(LOG_LEVEL_DEBUG)) {
 		char hex[DIGEST_HEX];
@@ -48,7 +46,7 @@ static void set_phase(struct job *j, enum job_phase phase)
 	pthread_mutex_unlock(&j->e->lock);
 }
 
-static bool engine_is_stopping(struct engine *e)
+bool engine_is_stopping(struct engine *e)
 {
 	bool is;
 
@@ -56,91 +54,6 @@ static bool engine_is_stopping(struct engine *e)
 	is = e->is_stopping;
 	pthread_mutex_unlock(&e->lock);
 	return is;
-}
-
-/* ---- who waits ---- */
-
-/* Batch work that somebody now waits for. Without memory it keeps its place. */
-static void promote(struct job *j, enum engine_priority priority)
-{
-	struct slot_entry before = j->slot, now;
-
-	j->priority = priority;
-	if (!before.lane)
-		return;
-	if (slots_push(&j->e->slots, priority, j->uid, j->program, &j->slot) < 0)
-		return;
-	now = j->slot;
-	j->slot = before;
-	slots_remove(&j->e->slots, &j->slot);
-	j->slot = now;
-}
-
-void job_join(struct job *j, struct ticket *t, enum engine_priority priority)
-{
-	struct engine *e = j->e;
-	uint64_t bit = bit_of(j, t->take);
-
-	t->job = j;
-	t->prev = NULL;
-	t->next = j->tickets;
-	if (t->next)
-		t->next->prev = t;
-	j->tickets = t;
-	pthread_mutex_lock(&e->lock);
-	j->readers++;
-	j->wanted |= bit;
-	j->settled &= ~bit; /* it failed in this job: once more, after it */
-	if (priority < j->priority)
-		promote(j, priority);
-	pthread_mutex_unlock(&e->lock);
-}
-
-void job_leave(struct job *j, struct ticket *t)
-{
-	*(t->prev ? &t->prev->next : &j->tickets) = t->next;
-	if (t->next)
-		t->next->prev = t->prev;
-	t->job = NULL;
-	t->next = t->prev = NULL;
-	pthread_mutex_lock(&j->e->lock);
-	j->readers--;
-	pthread_mutex_unlock(&j->e->lock);
-}
-
-static void remember(struct job *j, uint16_t take, const struct err *err)
-{
-	scoped(buf_finish) struct buf path = {0};
-	struct request req = j->req; /* borrows */
-	struct digest key;
-
-	req.take = take;
-	if (request_key(&req, j->e->ns, &key) < 0 || request_display(&req, &path) < 0)
-		return;
-	if (err)
-		errors_add(j->e->errors, &key, path.data, err, clk_real_ms());
-	else
-		errors_forget(j->e->errors, &key);
-}
-
-/* Tells those who wait for `take` how it went. */
-static void settle(
-	struct job *j, uint16_t take, const struct record *rec, const struct err *err)
-{
-	struct ticket *t, *next;
-
-	pthread_mutex_lock(&j->e->lock);
-	j->settled |= bit_of(j, take);
-	pthread_mutex_unlock(&j->e->lock);
-	if (!err || err->code != ECANCELED)
-		remember(j, take, err);
-	for (t = j->tickets; t; t = next) {
-		next = t->next;
-		if (t->take != take)
-			continue;
-		job_leave(j, t);
-		ticket_complete(t, rec, err);
-	}
 }
 
 /* ---- slots ---- */
@@ -167,7 +80,7 @@ static int queue(struct job *j)
 	r = slots_push(&j->e->slots, j->priority, j->uid, j->program, &j->slot);
 	pthread_mutex_unlock(&j->e->lock);
 	if (r == 0)
-		set_phase(j, PHASE_QUEUED);
+		job_set_phase(j, PHASE_QUEUED);
 	return r;
 }
 
@@ -242,14 +155,56 @@ static void unlist(struct job *j)
 		pthread_cond_broadcast(&e->idle);
 }
 
-int job_start(struct engine *e, struct submission *sub, const struct model_row *row,
-	struct job **ret)
+/* All takes of a count=N directory that is new; else those that somebody wants. */
+static uint64_t takes_to_make(const struct job *j)
 {
-	struct job *j = new0(struct job);
+	uint64_t missing = 0;
+	bool is_new = true;
+
+	if (j->n_takes == 1)
+		return 1;
+	for (uint32_t i = 0; i < j->n_takes; i++) {
+		struct file_brief b = {0};
+		uint32_t draw = 0;
+		int r = cache_brief(j->e->cache, &j->by_take[i].key, &b, &draw);
+
+		is_new &= r == -ENOENT && draw == 0;
+		if (r < 0 || b.state != RECORD_GENERATED)
+			missing |= UINT64_C(1) << i;
+	}
+	return is_new ? missing : missing & j->wanted & ~j->settled;
+}
+
+static int make_run(struct job *j, uint64_t mask, struct err *err)
+{
+	struct run *run;
+
+	if (run_new(j, mask, &run) < 0)
+		return err_oom(err);
+	pthread_mutex_lock(&j->e->lock);
+	j->run = run;
+	j->wanted |= mask;
+	pthread_mutex_unlock(&j->e->lock);
+	return 0;
+}
+
+/* Queues; what must be paid for is reserved first. Takes not in `mask` (0: all that are
+ * missing) are not made. */
+static int begin(struct job *j, uint64_t mask, struct err *err)
+{
 	int r = 0;
 
-	if (!j)
-		return -ENOMEM;
+	if (!j->e->remote)
+		return queue(j) < 0 ? err_oom(err) : 0;
+	r = make_run(j, mask ? mask : takes_to_make(j), err);
+	return r < 0 ? r : paid_start(j, mask != 0, err);
+}
+
+static int job_init(struct job *j, struct engine *e, const struct submission *sub,
+	const struct model_row *row)
+{
+	int r;
+
 	j->e = e;
 	j->row = row;
 	j->n_takes = request_job_takes(&sub->req);
@@ -257,15 +212,29 @@ int job_start(struct engine *e, struct submission *sub, const struct model_row *
 		.key = j->n_takes > 1 ? sub->job_key : sub->key, .owner = j};
 	j->priority = sub->priority;
 	j->uid = sub->who.uid;
+	j->pid = sub->who.pid;
 	j->since_ms = clk_real_ms();
 	j->program = strdup(sub->who.program);
 	r = j->program ? request_copy(&j->req, &sub->req) : -ENOMEM;
 	if (r == 0 && j->n_takes > 1)
 		r = add_takes(j);
 	if (r == 0)
-		r = queue(j);
+		j->wanted = UINT64_C(1) << job_bit(j, sub->req.take);
+	return r;
+}
+
+int job_start(struct engine *e, const struct submission *sub,
+	const struct model_row *row, uint64_t mask, struct job **ret, struct err *err)
+{
+	struct job *j = new0(struct job);
+	int r = j ? job_init(j, e, sub, row) : -ENOMEM;
+
+	r = r < 0 ? err_oom(err) : begin(j, mask, err);
 	if (r < 0) {
-		job_free(j);
+		if (j)
+			run_free(j->run);
+		if (j)
+			job_free(j);
 		return r;
 	}
 	pthread_mutex_lock(&e->lock);
@@ -275,12 +244,25 @@ int job_start(struct engine *e, struct submission *sub, const struct model_row *
 	return 0;
 }
 
+static void unmake(struct job *j)
+{
+	struct engine *e = j->e;
+
+	job_set_phase(j, PHASE_ENDED);
+	pthread_mutex_lock(&e->lock);
+	unlist(j);
+	pthread_mutex_unlock(&e->lock);
+	job_free(j);
+	engine_dispatch(e);
+}
+
 /* Leaves the slot and whatever was begun; what somebody wants beyond it starts over. */
-static void job_close(struct job *j)
+void job_close(struct job *j)
 {
 	struct engine *e = j->e;
 	uint64_t left = j->wanted & ~j->settled;
 	struct run *run = j->run;
+	struct err err = {0};
 
 	release_slot(j);
 	pthread_mutex_lock(&e->lock);
@@ -293,22 +275,20 @@ static void job_close(struct job *j)
 	}
 	pthread_mutex_unlock(&e->lock);
 	run_free(run);
-	if (left && !engine_is_stopping(e) && queue(j) == 0) {
+	if (left && !engine_is_stopping(e) && begin(j, 0, &err) == 0) {
 		engine_dispatch(e);
 		return;
 	}
-	while (j->tickets) {
-		struct err err = {0};
-
-		err_set(&err, ECANCELED, "promptfs is stopping");
-		settle(j, j->tickets->take, NULL, &err);
-	}
-	set_phase(j, PHASE_ENDED);
+	run = j->run;
 	pthread_mutex_lock(&e->lock);
-	unlist(j);
+	j->run = NULL;
 	pthread_mutex_unlock(&e->lock);
-	job_free(j);
-	engine_dispatch(e);
+	run_free(run);
+	if (!err.code)
+		err_set(&err, ECANCELED, "promptfs is stopping");
+	while (j->tickets)
+		job_settle(j, j->tickets->take, NULL, &err);
+	unmake(j);
 }
 
 static void count_failure(struct job *j, const struct err *err)
@@ -322,7 +302,7 @@ static void count_failure(struct job *j, const struct err *err)
 }
 
 /* Everything that was to be made and was not fails with `err`. */
-static void job_end(struct job *j, const struct err *err)
+void job_end(struct job *j, const struct err *err)
 {
 	bool failed = false;
 
@@ -330,12 +310,12 @@ static void job_end(struct job *j, const struct err *err)
 		if (j->run->made[i].is_settled)
 			continue;
 		j->run->made[i].is_settled = failed = true;
-		settle(j, j->run->output[i].take, NULL, err);
+		job_settle(j, j->run->output[i].take, NULL, err);
 	}
 	if (!j->run) {
 		failed = true;
 		while (j->tickets)
-			settle(j, j->tickets->take, NULL, err);
+			job_settle(j, j->tickets->take, NULL, err);
 		pthread_mutex_lock(&j->e->lock);
 		j->settled |= j->wanted;
 		pthread_mutex_unlock(&j->e->lock);
@@ -357,7 +337,7 @@ static void job_fail(struct job *j, int code, const char *why)
 
 static void job_step(struct job *j, const struct outcome *last);
 
-static void on_timer(struct timer *t)
+void job_on_timer(struct timer *t)
 {
 	job_advance(container_of(t, struct run, timer)->job, EVENT_TIMER);
 }
@@ -369,37 +349,43 @@ static void on_pool(struct pool_item *i)
 
 static void job_wait(struct job *j, int64_t until_ms)
 {
-	set_phase(j, PHASE_WAITING);
-	loop_timer_set(j->e->loop, &j->run->timer, until_ms, on_timer);
+	job_set_phase(j, PHASE_WAITING);
+	loop_timer_set(j->e->loop, &j->run->timer, until_ms, job_on_timer);
 }
 
 static void job_work(struct job *j, provider_work_fn work)
 {
-	set_phase(j, PHASE_WORKING);
+	job_set_phase(j, PHASE_WORKING);
 	j->run->work = work;
 	atomic_store(&j->run->item.stop, false);
 	pool_submit(j->e->pool, POOL_JOB, &j->run->item, run_work, on_pool);
 }
 
-static void job_store(struct job *j)
+void job_store(struct job *j)
 {
-	set_phase(j, PHASE_STORING);
+	job_set_phase(j, PHASE_STORING);
 	atomic_store(&j->run->item.stop, false); /* what is made is kept */
 	pool_submit(j->e->pool, POOL_JOB, &j->run->item, run_store, on_pool);
 }
 
-static void job_back_off(struct job *j, int64_t delay_ms, const struct err *err)
+void job_pause(struct job *j, int64_t delay_ms)
 {
-	log_info("%s; trying again in %lld ms model=%s attempt=%u", err->why,
-		(long long)delay_ms, j->req.model, j->attempts);
-	set_phase(j, PHASE_BACKOFF);
+	job_set_phase(j, PHASE_BACKOFF);
 	release_slot(j);
-	loop_timer_set(j->e->loop, &j->run->timer, clk_mono_ms() + delay_ms, on_timer);
+	loop_timer_set(
+		j->e->loop, &j->run->timer, clk_mono_ms() + delay_ms, job_on_timer);
 	engine_dispatch(j->e);
 }
 
+void job_back_off(struct job *j, int64_t delay_ms, const struct err *err)
+{
+	log_info("%s; trying again in %lld ms model=%s attempt=%u", err->why,
+		(long long)delay_ms, j->req.model, j->attempts);
+	job_pause(j, delay_ms);
+}
+
 /* Chance, not secrecy: a linear congruential generator will do. */
-static uint32_t next_random(struct engine *e)
+uint32_t job_random(struct engine *e)
 {
 	e->random = e->random * 6364136223846793005u + 1442695040888963407u;
 	return (uint32_t)(e->random >> 32);
@@ -424,7 +410,7 @@ static void job_failed(struct job *j, struct step *s)
 	} else if (err->transient && retry_may_help(err->code) &&
 		   !engine_is_stopping(j->e) &&
 		   retry_delay(&j->e->retry, j->attempts, clk_mono_ms() - j->granted_ms,
-			   s->failed.retry_after_ms, next_random(j->e), &delay)) {
+			   s->failed.retry_after_ms, job_random(j->e), &delay)) {
 		job_back_off(j, delay, err);
 	} else {
 		job_end(j, err);
@@ -458,51 +444,25 @@ static void job_step(struct job *j, const struct outcome *last)
 	}
 }
 
-/* All takes of a count=N directory that is new; else those that somebody wants. */
-static uint64_t takes_to_make(const struct job *j)
-{
-	uint64_t missing = 0;
-	bool is_new = true;
-
-	if (j->n_takes == 1)
-		return 1;
-	for (uint32_t i = 0; i < j->n_takes; i++) {
-		struct file_brief b = {0};
-		uint32_t draw = 0;
-		int r = cache_brief(j->e->cache, &j->by_take[i].key, &b, &draw);
-
-		is_new &= r == -ENOENT && draw == 0;
-		if (r < 0 || b.state != RECORD_GENERATED)
-			missing |= UINT64_C(1) << i;
-	}
-	return is_new ? missing : missing & j->wanted & ~j->settled;
-}
-
 /* -ENOSPC, -ENOMEM with a sentence. */
 static int prepare(struct job *j, struct err *err)
 {
 	struct engine *e = j->e;
-	uint64_t mask = takes_to_make(j), room;
-	struct run *run = j->run;
-	int r;
+	uint64_t room;
+	int r = j->run ? 0 : make_run(j, takes_to_make(j), err);
 
-	if (!run) {
-		r = run_new(j, mask, &run);
-		if (r < 0)
-			return err_oom(err);
-		pthread_mutex_lock(&e->lock);
-		j->run = run;
-		j->wanted |= mask;
-		if (!j->granted_ms)
-			j->granted_ms = clk_mono_ms();
-		pthread_mutex_unlock(&e->lock);
-	}
-	run->is_granted = true;
-	room = room_needed(j->row, &j->req, run->pj.n_outputs);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&e->lock);
+	if (!j->granted_ms)
+		j->granted_ms = clk_mono_ms();
+	pthread_mutex_unlock(&e->lock);
+	j->run->is_granted = true;
+	room = room_needed(j->row, &j->req, j->run->pj.n_outputs);
 	r = cache_room_for(e->cache, e->room_bytes + room, err);
 	if (r < 0)
 		return err_wrap(err, r, "no room for the result");
-	run->room_bytes = room;
+	j->run->room_bytes = room;
 	e->room_bytes += room;
 	return 0;
 }
@@ -518,7 +478,14 @@ static void job_begin(struct job *j)
 			j->e->n_active--;
 			pthread_mutex_unlock(&j->e->lock);
 		}
-		job_end(j, &err);
+		if (j->run && j->run->paid)
+			paid_fail(j, &err);
+		else
+			job_end(j, &err);
+		return;
+	}
+	if (j->run->paid) {
+		paid_begin(j);
 		return;
 	}
 	j->attempts++;
@@ -529,7 +496,10 @@ static void job_waited(struct job *j)
 {
 	struct outcome o = {.kind = OUTCOME_WAITED, .now_ms = clk_mono_ms()};
 
-	job_step(j, &o);
+	if (j->run->paid)
+		paid_timer(j);
+	else
+		job_step(j, &o);
 }
 
 static void job_report(struct job *j)
@@ -543,7 +513,9 @@ static void job_report(struct job *j)
 
 	for (uint32_t i = 0; i < r->pj.n_outputs; i++)
 		all &= r->made[i].is_settled;
-	if (all || r->is_last)
+	if (r->paid)
+		paid_stored(j);
+	else if (all || r->is_last)
 		job_close(j);
 	else
 		job_step(j, &o);
@@ -563,6 +535,39 @@ static void job_worked(struct job *j)
 		job_report(j);
 }
 
+/* What the store counts as failed already. */
+static void log_outcome(const struct job *j, const struct output *o)
+{
+	char hex[DIGEST_HEX];
+
+	digest_hex(&j->flight.key, hex);
+	log_warn("%s job=%.12s model=%s take=%u charged_ud=%lld", o->err.why, hex,
+		j->req.model, (unsigned)o->take, (long long)o->charged_ud);
+}
+
+/* Readers are served, and told. */
+static bool serve_from_memory(struct job *j, const struct output *o, struct made *m)
+{
+	scoped(buf_finish) struct buf path = {0};
+	struct digest key;
+	struct err err = {0};
+
+	if (!j->run->paid || m->stored != -ENOSPC || o->state != OUTPUT_MADE ||
+		!m->bytes || !lodged_take(j->run, m))
+		return false;
+	err_set(&err, ENOSPC,
+		"the store is full: this file is served from memory until there is "
+		"room, "
+		"and is lost if promptfs ends before; free some, or run promptfs "
+		"prune");
+	log_error("%s", err.why);
+	job_settle(j, o->take, &m->rec, NULL);
+	if (request_key(&m->req, j->e->ns, &key) == 0 &&
+		request_display(&m->req, &path) == 0)
+		errors_add(j->e->errors, &key, path.data, &err, clk_real_ms());
+	return true;
+}
+
 static void job_stored(struct job *j)
 {
 	struct run *r = j->run;
@@ -574,13 +579,16 @@ static void job_stored(struct job *j)
 		if (!m->stored || m->is_settled)
 			continue;
 		m->is_settled = true;
-		if (m->stored < 0) {
+		if (m->stored < 0 && serve_from_memory(j, o, m)) {
+			continue;
+		} else if (m->stored < 0) {
 			count_failure(j, &m->err);
-			settle(j, o->take, NULL, &m->err);
-		} else if (o->state == OUTPUT_REFUSED) {
-			settle(j, o->take, NULL, &o->err);
+			job_settle(j, o->take, NULL, &m->err);
+		} else if (o->state == OUTPUT_MADE) {
+			job_settle(j, o->take, &m->rec, NULL);
 		} else {
-			settle(j, o->take, &m->rec, NULL);
+			log_outcome(j, o);
+			job_settle(j, o->take, NULL, &o->err);
 		}
 		if (m->stored > 0 && o->state == OUTPUT_MADE)
 			measure_start(j->e, &m->req, j->uid);
@@ -588,18 +596,32 @@ static void job_stored(struct job *j)
 	job_report(j);
 }
 
-static void job_requeue(struct job *j)
+void job_queue(struct job *j)
 {
-	if (queue(j) < 0)
-		job_fail(j, ENOMEM, "out of memory");
-	else
+	struct err err = {0};
+
+	if (queue(j) == 0) {
 		engine_dispatch(j->e);
+		return;
+	}
+	err_oom(&err);
+	if (j->run && j->run->paid)
+		paid_fail(j, &err);
+	else
+		job_end(j, &err);
 }
 
 static void job_stop(struct job *j)
 {
 	struct run *r = j->run;
 
+	pthread_mutex_lock(&j->e->lock);
+	slots_remove(&j->e->slots, &j->slot);
+	pthread_mutex_unlock(&j->e->lock);
+	if (r && r->paid) {
+		paid_stop(j);
+		return;
+	}
 	if (r && (j->phase == PHASE_WORKING || j->phase == PHASE_STORING)) {
 		r->is_stopped = true;
 		if (j->phase == PHASE_WORKING)
@@ -608,9 +630,6 @@ static void job_stop(struct job *j)
 	}
 	if (r)
 		loop_timer_clear(j->e->loop, &r->timer);
-	pthread_mutex_lock(&j->e->lock);
-	slots_remove(&j->e->slots, &j->slot);
-	pthread_mutex_unlock(&j->e->lock);
 	job_fail(j, ECANCELED, "promptfs is stopping");
 }
 
@@ -624,7 +643,9 @@ void job_advance(struct job *j, enum job_event event)
 	case PHASE_QUEUED:
 		job_begin(j);
 		break;
+	case PHASE_RESERVING:
 	case PHASE_WAITING:
+	case PHASE_CALLING:
 		job_waited(j);
 		break;
 	case PHASE_WORKING:
@@ -634,7 +655,7 @@ void job_advance(struct job *j, enum job_event event)
 		job_stored(j);
 		break;
 	case PHASE_BACKOFF:
-		job_requeue(j);
+		job_queue(j);
 		break;
 	case PHASE_ENDED:
 		break;

@@ -20,6 +20,7 @@
 #include "backend/policy/retry.h"
 #include "backend/policy/safety.h"
 #include "backend/provider/provider.h"
+#include "cache/ledger.h"
 
 #define ENGINE_TAKES_MAX 64                /* of count=N: a bit each */
 #define ENGINE_REFUSAL_MS (10 * 60 * 1000) /* a provider's refusal is remembered */
@@ -34,6 +35,18 @@ int engine_start_with(const struct engine_config *config,
 
 struct job;
 struct run;
+struct paid;
+struct route;
+struct remote;
+struct http;
+struct token_source;
+struct network;
+struct lodged;
+
+/* Which limits were said to be nearly used up: by period, the last one said. */
+struct alerts {
+	int64_t said_day[LEDGER_PERIODS]; /* days since 1970, of the last alert */
+};
 
 struct engine {
 	/* immutable after start */
@@ -41,7 +54,7 @@ struct engine {
 	const struct catalogue *catalogue;
 	char *ns, *exe;
 	int max_concurrent, stop_timeout_ms, timeout_ms;
-	bool offline, enhance;
+	bool offline, enhance, fallback;
 	char **deny;
 	size_t n_deny;
 	struct safety *safety;
@@ -50,6 +63,14 @@ struct engine {
 	struct loop *loop;
 	struct pool *pool;
 	struct errors *errors; /* its own lock */
+
+	/* a provider across a network; immutable after start but for routes */
+	struct remote *remote; /* NULL: `provider` makes everything */
+	enum backend_id backend;
+	char *bucket; /* NULL: none */
+	struct ledger_budget budget;
+	struct ledger_limit *limits;
+	struct err no_credentials; /* why nothing can be bought; code 0: it can */
 
 	pthread_mutex_t lock;
 	pthread_cond_t idle; /* n_tickets, n_jobs or n_measures fell to 0 */
@@ -67,6 +88,15 @@ struct engine {
 	uint64_t room_bytes; /* expected of the jobs that hold a slot */
 	bool is_dispatching;
 	uint64_t random;
+	struct network *network;
+	struct post start_post;
+	struct http *http;
+	struct token_source *tokens;
+	struct route *routes;
+	struct alerts alerts;
+	struct lodged *lodged;
+	struct timer lodged_timer;
+	struct pool_item check; /* of the ledger */
 	struct post stop_post;
 	struct timer stop_timer;
 };
@@ -124,11 +154,13 @@ uint64_t room_needed(
 /* ---- job.c: the loop thread ---- */
 
 enum job_phase {
-	PHASE_QUEUED,  /* for a slot */
-	PHASE_WAITING, /* the provider's time to wait; holds a slot, as all below */
-	PHASE_WORKING, /* the provider's work is with the pool */
-	PHASE_STORING, /* the store's commit is with the pool */
-	PHASE_BACKOFF, /* until the next try; without a slot */
+	PHASE_RESERVING, /* the ledger is asked; without a slot */
+	PHASE_QUEUED,    /* for a slot */
+	PHASE_WAITING,   /* the provider's time to wait; holds a slot, as all below */
+	PHASE_CALLING,   /* a call across the network, and what belongs to it */
+	PHASE_WORKING,   /* the provider's work is with the pool */
+	PHASE_STORING,   /* the store's commit is with the pool */
+	PHASE_BACKOFF,   /* until the next try; without a slot */
 	PHASE_ENDED,
 };
 
@@ -149,7 +181,7 @@ struct job {
 	uint64_t wanted, settled; /* L: a bit per take; bit 0 unless count=N */
 	enum job_phase phase;     /* L */
 	enum engine_priority priority;
-	uint32_t uid;
+	uint32_t uid, pid;
 	uint32_t readers; /* L */
 	uint32_t attempts;
 	int64_t since_ms;   /* Unix time of submission */
@@ -158,12 +190,13 @@ struct job {
 	struct slot_entry slot;
 	struct job *next, *prev; /* L: e->jobs */
 	struct ticket *tickets;
-	struct run *run; /* L: from its slot to its end */
+	struct run *run; /* L: from its slot, or its reservation, to its end */
 };
 
-/* -ENOMEM. `sub` is used up on success. */
-int job_start(struct engine *e, struct submission *sub, const struct model_row *row,
-	struct job **ret);
+/* `sub` is copied. mask 0: the takes that are missing; else those to go on with, from
+ * an earlier mount. -ENOMEM, and what the provider says, with a sentence. */
+int job_start(struct engine *e, const struct submission *sub,
+	const struct model_row *row, uint64_t mask, struct job **ret, struct err *err);
 void job_join(struct job *j, struct ticket *t, enum engine_priority priority);
 void job_leave(struct job *j, struct ticket *t);
 void job_advance(struct job *j, enum job_event event);
@@ -171,11 +204,31 @@ void engine_dispatch(struct engine *e); /* gives free slots to who waits */
 uint32_t job_bit(const struct job *j, uint16_t take);
 const char *job_phase_name(enum job_phase phase);
 
+/* For the files of the engine that move a job on. */
+void job_set_phase(struct job *j, enum job_phase phase);
+void job_on_timer(struct timer *t); /* of a run */
+void job_queue(struct job *j);      /* for a slot, then gives out what is free */
+void job_store(struct job *j);
+/* Waits without a slot, then queues again. */
+void job_back_off(struct job *j, int64_t delay_ms, const struct err *err);
+void job_pause(struct job *j, int64_t delay_ms);
+void job_end(struct job *j, const struct err *err); /* fails what is not settled */
+void job_close(struct job *j);
+uint32_t job_random(struct engine *e);
+void job_settle(
+	struct job *j, uint16_t take, const struct record *rec, const struct err *err);
+bool engine_is_stopping(struct engine *e);
+/* A line in the log when 80 % of a limit are spent or reserved. */
+void budget_alert(struct engine *e, uint32_t uid);
+void routes_free(struct route *r);
+
 /* ---- run.c: one stay of a job in the slots, and what the pool does for it ---- */
 
 struct made {
 	struct request req;        /* borrows everything but the take */
 	struct blob_writer *bytes; /* pool */
+	struct blob_writer *orig;  /* the provider's own, if `bytes` were converted */
+	struct ledger_close close; /* what was paid; id 0: nothing, or settled before */
 	struct record rec;         /* once stored */
 	int stored;                /* 1: yes; <0: failed, `err` */
 	bool is_settled;           /* loop: those who wait for it were told */
@@ -199,6 +252,7 @@ struct run {
 	int64_t started_ms; /* CLOCK_MONOTONIC */
 	uint64_t room_bytes;
 	struct engine_who who;
+	struct paid *paid; /* NULL: the provider works on this machine */
 	struct output *output;
 	struct made *made; /* one per output */
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #define LOG_TAG "engine"
-#include "backend/engine/parts.h"
+#include "backend/engine/paid.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -83,6 +83,7 @@ int run_new(struct job *j, uint64_t mask, struct run **ret)
 	r->output = new_array(struct output, (size_t)n);
 	r->sink.write = sink_write;
 	r->who.uid = j->uid;
+	r->who.pid = j->pid;
 	snprintf(r->who.program, sizeof(r->who.program), "%s", j->program);
 	e = r->made && r->output ? add_outputs(r, mask) : -ENOMEM;
 	if (e == 0)
@@ -107,8 +108,12 @@ void run_free(struct run *r)
 {
 	if (!r)
 		return;
-	for (uint32_t i = 0; r->made && i < r->pj.n_outputs; i++)
+	for (uint32_t i = 0; r->made && i < r->pj.n_outputs; i++) {
 		record_finish(&r->made[i].rec);
+		blob_writer_free(r->made[i].bytes);
+		blob_writer_free(r->made[i].orig);
+	}
+	paid_free(r->paid);
 	free(r->made);
 	free(r->output);
 	buf_finish(&r->prompt);
@@ -120,8 +125,8 @@ void run_free(struct run *r)
 
 static void drop_bytes(struct made *m)
 {
-	blob_writer_free(m->bytes);
-	m->bytes = NULL;
+	blob_writer_free(steal_ptr(m->bytes));
+	blob_writer_free(steal_ptr(m->orig));
 }
 
 void run_work(struct pool_item *i)
@@ -151,13 +156,29 @@ static int64_t estimate(const struct job *j)
 {
 	struct price_estimate p;
 
-	return price_estimate(j->row, &j->req, 1, &p, NULL) < 0 ? 0 : p.total_udollars;
+	return price_estimate(j->row, &j->req, 1, false, &p, NULL) < 0
+		       ? 0
+		       : p.total_udollars;
+}
+
+/* A failure that is remembered: of what, and until when. */
+static int fill_failure(struct record *rec, const struct output *o)
+{
+	rec->state = o->state == OUTPUT_UNKNOWN ? RECORD_UNKNOWN : RECORD_FAILED;
+	rec->errno_code = (uint32_t)o->err.code;
+	/* What was paid and cannot be used is not bought again before rm. */
+	rec->retry_at_ms = o->state == OUTPUT_REFUSED
+				   ? rec->created_ms + ENGINE_REFUSAL_MS
+				   : INT64_MAX;
+	rec->why = strdup(o->err.why);
+	return rec->why ? 0 : -ENOMEM;
 }
 
 static int fill_record(struct run *r, const struct output *o, struct made *m)
 {
 	const struct job *j = r->job;
 	struct record *rec = &m->rec;
+	const struct model_row *served = r->paid ? r->paid->row : j->row;
 	scoped(buf_finish) struct buf path = {0};
 
 	if (request_path(&m->req, &path) < 0)
@@ -173,61 +194,116 @@ static int fill_record(struct run *r, const struct output *o, struct made *m)
 		.charged_ud = o->charged_ud,
 		.path = buf_detach(&path),
 		.model = strdup(j->req.model),
-		.served_by = strdup(j->row->name)};
-	if (o->state == OUTPUT_REFUSED) {
-		rec->state = RECORD_FAILED;
-		rec->errno_code = (uint32_t)o->err.code;
-		rec->retry_at_ms = rec->created_ms + ENGINE_REFUSAL_MS;
-		rec->why = strdup(o->err.why);
-		if (!rec->why)
-			return -ENOMEM;
-	}
+		.served_by = strdup(served->name)};
+	if (o->state != OUTPUT_MADE && fill_failure(rec, o) < 0)
+		return -ENOMEM;
 	if (!rec->path || !rec->model || !rec->served_by)
 		return -ENOMEM;
 	rec->detail = detail_json(r, o, rec);
 	return rec->detail ? 0 : -ENOMEM;
 }
 
-static int commit(struct run *r, const struct output *o, struct made *m)
+/* ---- storing: all that has ended, in one commit ---- */
+
+struct batch {
+	struct cache_item *item;
+	struct request_place *place;
+	uint32_t *output; /* index */
+	bool *is_new;
+	size_t n;
+};
+
+static void batch_finish(struct batch *b)
 {
-	struct engine *e = r->job->e;
-	struct request_place place = {0};
+	for (size_t i = 0; b->place && i < b->n; i++)
+		request_place_finish(&b->place[i]);
+	free(b->item);
+	free(b->place);
+	free(b->output);
+	free(b->is_new);
+}
+
+static int batch_init(struct batch *b, uint32_t n)
+{
+	*b = (struct batch){.item = new_array(struct cache_item, n),
+		.place = new_array(struct request_place, n),
+		.output = new_array(uint32_t, n),
+		.is_new = new_array(bool, n)};
+	return b->item && b->place && b->output && b->is_new ? 0 : -ENOMEM;
+}
+
+static int batch_add(struct run *r, uint32_t k, struct batch *b, struct err *err)
+{
+	struct made *m = &r->made[k];
+	const struct output *o = &r->output[k];
+	struct request_place *place = &b->place[b->n];
 	int rc;
 
 	if (o->state == OUTPUT_MADE && !m->bytes)
-		return err_set(&m->err, EPROTO, "the provider sent an empty file");
+		return err_set(err, EPROTO, "the provider sent an empty file");
 	rc = fill_record(r, o, m);
 	if (rc == 0)
-		rc = request_place_init(&place, &m->req, e->ns, &r->who);
+		rc = request_place_init(place, &m->req, r->job->e->ns, &r->who);
 	if (rc < 0)
-		return err_oom(&m->err);
-	place.place.is_more = r->is_counted;
-	rc = cache_commit(e->cache, &place.place, &m->rec,
-		o->state == OUTPUT_MADE ? m->bytes : NULL, NULL, &m->err);
-	r->is_counted |= rc == 0;
-	if (rc == -EEXIST) { /* somebody else's store of the same draw: as good */
-		record_finish(&m->rec);
-		m->rec = (struct record){0};
-		rc = cache_find(e->cache, &place.key, &m->rec, NULL, &m->err);
+		return err_oom(err);
+	place->place.is_more = r->is_counted || b->n;
+	b->output[b->n] = k;
+	b->item[b->n++] = (struct cache_item){.place = &place->place,
+		.rec = &m->rec,
+		.w = o->state == OUTPUT_MADE ? m->bytes : NULL,
+		.orig = o->state == OUTPUT_MADE ? m->orig : NULL,
+		.close = m->close};
+	return 0;
+}
+
+/* Somebody else's store of the same draw is as good. */
+static int take_other(struct run *r, const struct batch *b, size_t i)
+{
+	struct made *m = &r->made[b->output[i]];
+
+	record_finish(&m->rec);
+	return cache_find(r->job->e->cache, &b->place[i].key, &m->rec, NULL, &m->err);
+}
+
+static void batch_end(struct run *r, struct batch *b, int rc, const struct err *err)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		struct made *m = &r->made[b->output[i]];
+		int own = rc;
+
+		m->err = *err;
+		if (rc == 0 && !b->is_new[i])
+			own = take_other(r, b, i);
+		if (own < 0 && !m->err.code)
+			err_errno(&m->err, -own, "the store failed");
+		m->stored = own < 0 ? own : 1;
+		r->is_counted |= own == 0;
 	}
-	request_place_finish(&place);
-	if (rc < 0 && !m->err.code)
-		err_errno(&m->err, -rc, "the store failed");
-	return rc;
 }
 
 void run_store(struct pool_item *i)
 {
 	struct run *r = run_of(i);
+	scoped(batch_finish) struct batch b = {0};
+	struct err err = {0};
+	int rc = batch_init(&b, r->pj.n_outputs) < 0 ? err_oom(&err) : 0;
 
 	for (uint32_t k = 0; k < r->pj.n_outputs; k++) {
 		struct made *m = &r->made[k];
-		int rc;
 
 		if (r->output[k].state == OUTPUT_WANTED || m->stored)
 			continue;
-		rc = commit(r, &r->output[k], m);
-		m->stored = rc < 0 ? rc : 1;
-		drop_bytes(m);
+		m->err = err;
+		if (rc == 0)
+			m->stored = batch_add(r, k, &b, &m->err);
+		else
+			m->stored = rc;
 	}
+	if (rc == 0 && b.n)
+		rc = cache_commit_all(r->job->e->cache, b.item, b.n, b.is_new, &err);
+	batch_end(r, &b, rc, &err);
+	/* What was paid for is served from memory if the store has no room for it. */
+	for (uint32_t k = 0; k < r->pj.n_outputs; k++)
+		if (r->made[k].stored && !(r->paid && r->made[k].stored == -ENOSPC))
+			drop_bytes(&r->made[k]);
 }

@@ -15,9 +15,11 @@
 #include "cache/base/err.h"
 
 enum output_state {
-	OUTPUT_WANTED,  /* not made yet */
-	OUTPUT_MADE,    /* all its bytes went to the sink */
-	OUTPUT_REFUSED, /* this one was filtered out: `err` */
+	OUTPUT_WANTED,   /* not made yet */
+	OUTPUT_MADE,     /* all its bytes went to the sink */
+	OUTPUT_REFUSED,  /* this one was filtered out: `err` */
+	OUTPUT_UNUSABLE, /* paid, and nothing can be served: `err` */
+	OUTPUT_UNKNOWN,  /* may be paid, did not reach us: `err` */
 };
 
 #define SEED_UNKNOWN UINT64_MAX
@@ -31,7 +33,7 @@ struct output {
 	uint64_t seed;               /* SEED_UNKNOWN if nobody told */
 	uint32_t width, height, fps; /* 0: does not apply */
 	int64_t charged_ud;
-	struct err err; /* OUTPUT_REFUSED */
+	struct err err; /* REFUSED, UNUSABLE, UNKNOWN */
 };
 
 struct provider_job {

@@ -158,10 +158,16 @@ static const char *reason_at(const cJSON *response, int i)
 
 static void judge(const struct wire_job *job, const cJSON *response, struct verdict *v)
 {
+	char withheld[sizeof(v->result[0].reason)];
+
 	v->usage.seconds = v->n_results * wire_seconds(job);
 	if (v->n_results && v->result[0].is_usable) {
-		for (int i = 0; v->n_results < job->n_takes && i < WIRE_MEDIA_MAX; i++)
-			wire_withheld_add(v, job->n_takes, reason_at(response, i));
+		for (int i = 0; v->n_results < job->n_takes && i < WIRE_MEDIA_MAX;
+			i++) {
+			google_withheld_words("video", reason_at(response, i), withheld,
+				sizeof(withheld));
+			wire_withheld_add(v, job->n_takes, withheld);
+		}
 		verdict_ok(v, VERDICT_DONE);
 	} else if (v->n_results) {
 		verdict_set(v, VERDICT_UNUSABLE, EPROTO,

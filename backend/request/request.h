@@ -10,6 +10,7 @@
 #include "cache/base/buf.h"
 #include "cache/base/digest.h"
 #include "cache/base/err.h"
+#include "cache/base/json.h"
 #include "cache/base/media_type.h"
 
 enum request_tree { TREE_PROMPTS, TREE_VIDEOS };
@@ -124,3 +125,8 @@ int request_key(const struct request *r, const char *ns, struct digest *ret);
 /* All takes of a `count=N` directory are one job: the same digest for all of them;
  * else as request_key. */
 int request_job_key(const struct request *r, const char *ns, struct digest *ret);
+
+/* As the ledger keeps it, to go on after a restart: adds members to `o`. -ENOMEM. */
+int request_to_json(const struct request *r, cJSON *o);
+/* The inverse; hostile values are fine. -EBADMSG, -ENOMEM. */
+int request_from_json(const cJSON *o, struct request *ret);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "fs/who.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "fs/promptfs.h"
 #include "tests/support/tap.h"
 
 #define BIT(sig) (1ULL << ((sig)-1))
@@ -43,6 +45,9 @@ static void decides_by_masks(void)
 	}
 }
 
+static struct config config;
+static const struct promptfs fs = {.config = &config, .uid = 42};
+
 static void names_the_program(void)
 {
 	struct engine_who who;
@@ -50,9 +55,10 @@ static void names_the_program(void)
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 
 	exe[n > 0 ? n : 0] = '\0';
-	who_of(getpid(), 42, &who);
+	who_of(&fs, getpid(), 42, &who);
 	CHECK_STR(who.program, strrchr(exe, '/') + 1);
 	CHECK_INT(who.uid, 42);
+	CHECK_INT(who.pid, getpid());
 }
 
 static void no_process_no_name(void)
@@ -63,9 +69,50 @@ static void no_process_no_name(void)
 	if (child == 0)
 		_exit(0);
 	waitpid(child, NULL, 0);
-	who_of(child, 1, &who);
+	who_of(&fs, child, 1, &who);
 	CHECK_STR(who.program, "");
 	CHECK(who_wants_stop(child));
+}
+
+static void *ask_from_a_thread(void *user)
+{
+	who_of(&fs, gettid(), 42, user);
+	return NULL;
+}
+
+/* FUSE names the thread; the ledger wants the process. */
+static void a_thread_is_its_process(void)
+{
+	struct engine_who who = {0};
+	pthread_t t;
+
+	CHECK_INT(pthread_create(&t, NULL, ask_from_a_thread, &who), 0);
+	pthread_join(t, NULL);
+	CHECK_INT(who.pid, getpid());
+}
+
+static void who_may_spend(void)
+{
+	static uint32_t named[] = {7, 1000};
+	static const struct {
+		uint32_t uid;
+		bool alone, with_spenders;
+	} rows[] = {{42, true, true}, {7, false, true}, {1000, false, true},
+		{0, false, false}, {43, false, false}};
+	struct engine_who who;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		config.spenders = (struct uid_list){0};
+		who_of(&fs, getpid(), rows[i].uid, &who);
+		CHECK_INT(who.may_spend, rows[i].alone);
+		config.spenders = (struct uid_list){.uid = named, .n = 2};
+		who_of(&fs, getpid(), rows[i].uid, &who);
+		CHECK_INT(who.may_spend, rows[i].with_spenders);
+		/* Also where /proc tells nothing. */
+		who_of(&fs, 0, rows[i].uid, &who);
+		CHECK_INT(who.may_spend, rows[i].with_spenders);
+	}
+	config.spenders = (struct uid_list){0};
 }
 
 static void pending_alarm_is_not_a_stop(void)
@@ -84,4 +131,5 @@ static void pending_alarm_is_not_a_stop(void)
 }
 
 TAP_MAIN(TAP_CASE(decides_by_masks), TAP_CASE(names_the_program),
-	TAP_CASE(no_process_no_name), TAP_CASE(pending_alarm_is_not_a_stop))
+	TAP_CASE(no_process_no_name), TAP_CASE(a_thread_is_its_process),
+	TAP_CASE(who_may_spend), TAP_CASE(pending_alarm_is_not_a_stop))

@@ -222,7 +222,7 @@ static void confined(void)
 	const char *fault = check_surroundings();
 	static char text[64];
 
-	if (!fault && confine(NULL) < 0)
+	if (!fault && confine(CONFINE_CPU_S, NULL) < 0)
 		fault = "confine() failed";
 	for (int i = 0; i <= 11 && !fault; i++) {
 		errno = 0;
