@@ -205,8 +205,8 @@ class Accepted(Case):
 class Judged(Case):
     """What is read from an answer against what the server would bill for it."""
     JOBS = (("vertex", "imagen-3", "1.png"), ("vertex", BANANA, "1.png"),
-            ("gemini", BANANA, "1.png"), ("vertex", "gemini-3.8-flash", "1.txt"), ("openai", "sd", "1.png"),
-            ("openai", "llama", "1.txt"))
+            ("gemini", BANANA, "1.png"), ("vertex", "gemini-3.8-flash", "1.txt"),
+            ("openai", "sd", "1.png"), ("openai", "llama", "1.txt"))
     KINDS = {
         "400": "rejected", "429": "busy", "429_retryinfo": "busy",
         "429_retry_after": "busy", "quota_minute": "busy", "quota_day": "busy",
