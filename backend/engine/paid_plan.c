@@ -131,6 +131,30 @@ static void share(struct part *part, uint32_t n, uint32_t seconds, int64_t worst
 	}
 }
 
+/* The lengths as they are sent and billed, which may be longer than what is asked: the
+ * file is cut then, and the worst case covers it. */
+static void plan_as_sent(struct paid *p, int64_t *worst)
+{
+	const struct request *req = &p->job->req;
+	int64_t sum = 0, v;
+
+	p->plan.billed = 0;
+	for (uint32_t i = 0; i < p->plan.n; i++) {
+		struct wire_job w = {.req = req,
+			.row = p->row,
+			.seconds = p->plan.seconds[i],
+			.video_uri = p->plan.is_extension && i ? "" : NULL,
+			.is_developer_api = p->job->e->backend == BACKEND_GEMINI};
+
+		p->plan.seconds[i] = (uint16_t)wire_seconds(&w);
+		p->plan.billed += p->plan.seconds[i];
+		if (price_segment(p->row, req, p->plan.seconds[i], &v, NULL) == 0)
+			sum += v;
+	}
+	if (sum > *worst)
+		*worst = sum;
+}
+
 int paid_plan(struct paid *p, struct err *err)
 {
 	struct job *j = p->job;
@@ -148,6 +172,8 @@ int paid_plan(struct paid *p, struct err *err)
 		limits_segments(p->row, &j->req, scope.may_extend, &p->plan) < 0)
 		return err_set(err, EINVAL, "%s cannot make a video of %u s",
 			p->row->name, j->req.seconds);
+	if (j->req.type == MEDIA_MP4)
+		plan_as_sent(p, &worst);
 	if (!is_plan_of(p, left, n_left))
 		return err_set(err, EIO,
 			"parts of this video are paid, and the plan for it has changed "

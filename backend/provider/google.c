@@ -390,16 +390,14 @@ static void refusal(const char *message, struct verdict *v)
 		*about ? ")" : "", words);
 }
 
-void google_withheld_words(
-	const char *what, const char *reason, char *to, size_t size)
+void google_withheld_words(const char *what, const char *reason, char *to, size_t size)
 {
 	const char *about = google_support_code(reason);
 	char words[140];
 
 	google_words(reason, words, sizeof(words));
-	snprintf(to, size,
-		"the provider's safety filter withheld the %s%s%s%s%s%s", what,
-		*about ? " (" : "", about, *about ? ")" : "", *words ? ": " : "",
+	snprintf(to, size, "the provider's safety filter withheld the %s%s%s%s%s%s",
+		what, *about ? " (" : "", about, *about ? ")" : "", *words ? ": " : "",
 		words);
 }
 
