@@ -275,7 +275,8 @@ static void segments_of_every_length(void)
 	}
 }
 
-/* A model that stands in may make more than is asked, to be cut; the named one may not. */
+/* A model that stands in may make more than is asked, to be cut; the named one may
+ * not. */
 static void a_stand_in_cuts(void)
 {
 	const struct model_row *row = catalogue_find(cat, "veo-3.1-lite");
