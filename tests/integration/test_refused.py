@@ -35,6 +35,11 @@ class Refused(unittest.TestCase):
             self.assertTrue(said.startswith("promptfs: ") and said.count("\n") == 1, said)
         return said
 
+    def unmount(self):
+        """The mount looks at itself when it starts, and is busy for that moment."""
+        mountfix.wait_for(lambda: not mountfix.run(
+            "fusermount3", "-u", self.root, check=False).returncode, what="the unmount")
+
     def command(self, *args):
         done = subprocess.run([mountfix.PROMPTFS, *args, "-o", f"state={self.state}"],
                               env=os.environ | {"XDG_CONFIG_HOME": self.base},
@@ -46,7 +51,7 @@ class Refused(unittest.TestCase):
         os.chmod(self.state, 0o777)
         self.said(status=0)
         self.assertEqual(os.stat(self.state).st_mode & 0o777, 0o700)
-        mountfix.run("fusermount3", "-u", self.root)
+        self.unmount()
 
     def test_a_link_of_our_own(self):
         real = os.path.join(self.base, "elsewhere")
@@ -57,7 +62,7 @@ class Refused(unittest.TestCase):
             self.root, ".promptfs/config.json"))["state"], real)
         # Commands find the mount by either name.
         self.assertEqual(self.command("status")[0], 0)
-        mountfix.run("fusermount3", "-u", self.root)
+        self.unmount()
 
     def test_a_store_with_a_second_name(self):
         os.mkdir(self.state, 0o700)
