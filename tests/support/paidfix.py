@@ -25,7 +25,6 @@ THEN = "2025-01-15"
 PRICES = {
     "imagen-3": {"price": {"image": 0.04}, "rpm": None},
     "imagen-2": {"price": {"image": 0.02}, "rpm": None},
-    "gemini-nano-banana-2.1": {"price": {"image": 0.0336}},
     "gemini-pro": {"price": {"million_tokens": {"in": 1.5, "out": 7.5}}},
     "gemini-pro-vision": {"price": {"million_tokens": {"in": 1.5, "out": 7.5}}},
     "veo-3.1-lite": {"price": {"second": {"720p": 0.05, "1080p": 0.08}}},
