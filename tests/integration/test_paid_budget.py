@@ -6,7 +6,6 @@ import pwd
 import time
 import unittest
 
-import cloudfix
 import mountfix
 import paidfix
 from mountfix import errname, load, read, text
@@ -20,9 +19,8 @@ class Budget(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.cloud = cloudfix.CloudServer("--today", paidfix.THEN)
+        cls.cloud = paidfix.Cloud("--today", paidfix.THEN)
         cls.cloud.start()
-        cls.cloud.control("models", paidfix.PICTURE_ONLY)
 
     @classmethod
     def tearDownClass(cls):

@@ -53,8 +53,24 @@ PICTURE_ONLY = {"id": "gemini-nano-banana-2.1",
                 "price": {"input_per_m": 0, "output_per_m": 0, "image_per_m": 30_000_000}}
 
 
+class Cloud(cloudfix.CloudServer):
+    def start(self, port=0):
+        super().start(port)
+        self.control("models", PICTURE_ONLY)
+
+    def secrets(self):
+        """Texts of which none may ever be written anywhere: keys line by line, and how
+        tokens begin."""
+        account = self.key("service-account.json")["private_key"].splitlines()
+        user = self.key("authorized-user.json")
+        return [line for line in account if len(line) > 20 and "-----" not in line] + [
+            user["client_secret"], user["refresh_token"], cloudfix.API_KEY,
+            cloudfix.OPENAI_KEY, "ya29.", "eyJhbGci", "1//revoked", "Bearer "]
+
+
 class PaidMount(mountfix.Mount):
-    """`catalogue`: rows that are added to the built-in ones or change them."""
+    """`catalogue`: rows that are added to the built-in ones or change them. `env`: None
+    takes a variable away."""
 
     def __init__(self, cloud, *options, backend="vertex", env=None, catalogue=PRICES,
                  start=True, **more):
@@ -70,7 +86,29 @@ class PaidMount(mountfix.Mount):
             self.start()
 
     def environment(self):
-        return super().environment() | self.cloud.env() | self.more_env
+        env = super().environment() | self.cloud.env() | self.more_env
+        return {k: v for k, v in env.items() if v is not None}
+
+    def written(self):
+        """Whatever was written: (name, bytes) of the log and each file of the store."""
+        names = [self.log] + [os.path.join(where, f) for where, _, files
+                              in os.walk(self.state) for f in files]
+        for name in names:
+            if os.path.isfile(name):
+                with open(name, "rb") as f:
+                    yield name, f.read()
+
+    def leaks(self):
+        """Secrets of the cloud in the log and the store."""
+        secrets = [s.encode() for s in self.cloud.secrets()]
+        return [(name, s) for name, data in self.written() for s in secrets if s in data]
+
+    def close(self):
+        code = self.stop()
+        leaks = self.leaks() if os.path.isdir(self.base) else []
+        super().close()
+        if leaks or code:
+            raise AssertionError(f"ended with {code}, secrets were written: {leaks}")
 
     def input(self, name, data):
         with open(self.path("inputs", name), "wb") as f:
@@ -108,10 +146,9 @@ class PaidCase(mountfix.MountCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.cloud = cloudfix.CloudServer(*cls.cloud_args)
+        cls.cloud = Cloud(*cls.cloud_args)
         cls.cloud.start()
         try:
-            cls.cloud.control("models", PICTURE_ONLY)
             cls.mount = PaidMount(cls.cloud, *cls.options, backend=cls.backend,
                                   catalogue=cls.catalogue, env=cls.env)
         except BaseException:
