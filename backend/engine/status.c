@@ -43,11 +43,13 @@ void engine_job(struct engine *e, const struct digest *key, struct job_brief *re
 	f = flights_find(&e->flights, key);
 	if (f) {
 		const struct job *j = f->owner;
+		bool is_all = j->by_take && f == &j->flight;
 		uint64_t bit = 1;
 
-		if (j->by_take && f != &j->flight)
+		if (j->by_take && !is_all)
 			bit = UINT64_C(1) << (f - j->by_take);
-		if (!j->by_take || (j->wanted & ~j->settled & bit))
+		/* Who was told how it ended can look, rm and open again at once. */
+		if (is_all || (j->wanted & ~j->settled & bit))
 			brief_of(e, j, ret);
 	}
 	pthread_mutex_unlock(&e->lock);

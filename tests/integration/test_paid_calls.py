@@ -55,6 +55,19 @@ class Calls(paidfix.PaidCase):
         time.sleep(mountfix.SNAPSHOT_S)
         return round(load(os.path.dirname(path) + "/.cost")["spent_usd"] * 1e6)
 
+    def test_rm_right_after_a_failure(self):
+        """Who is told that it failed can look, rm and open again at once."""
+        self.cloud.fault("400", times=0)
+        paths = [self.mount.fresh(model="imagen-3") for _ in range(60)]
+        states = set()
+
+        def work(path):
+            self.assertEqual(errname(outcome(path)[0]), "EINVAL")
+            states.add(load(path + ".cost")["state"])
+            os.unlink(path)
+        paidfix.at_once(work, paths, threads=4)
+        self.assertEqual(states, {"failed"})
+
     def test_connection_refused_for_a_while(self):
         """Certainly not sent: tried again, and bought once."""
         self.cloud.control("tokens", {"expire": True})
