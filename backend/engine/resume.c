@@ -223,6 +223,8 @@ static void go_on(struct left *l, size_t i)
 	model = catalogue_find(e->catalogue, sub.req.model);
 	if (!model)
 		err_set(&err, ENOENT, "its model left the catalogue");
+	else if (e->offline)
+		err_set(&err, ENETUNREACH, "offline");
 	else if (!e->no_credentials.code)
 		job_start(e, &sub, model, mask, &j, &err);
 	else
