@@ -76,6 +76,7 @@ class PaidMount(mountfix.Mount):
                  start=True, **more):
         self.cloud = cloud
         self.more_env = env or {}
+        self.secrets = [s.encode() for s in cloud.secrets()]
         super().__init__(f"backend={backend}", *options, start=False, **more)
         if catalogue:
             name = os.path.join(self.base, "catalogue.json")
@@ -100,8 +101,8 @@ class PaidMount(mountfix.Mount):
 
     def leaks(self):
         """Secrets of the cloud in the log and the store."""
-        secrets = [s.encode() for s in self.cloud.secrets()]
-        return [(name, s) for name, data in self.written() for s in secrets if s in data]
+        return [(name, s) for name, data in self.written() for s in self.secrets
+                if s in data]
 
     def close(self):
         code = self.stop()
