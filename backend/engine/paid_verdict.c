@@ -436,7 +436,8 @@ static void name_other(struct job *j, struct err *err)
 	size_t len = strlen(err->why);
 
 	if (price_alternatives(&scope, j->row, &j->req, 1, &alt, 1))
-		snprintf(err->why + len, sizeof(err->why) - len, " or use %s",
+		snprintf(err->why + len, sizeof(err->why) - len, "%s use %s",
+			strstr(err->why, "try again") ? " or" : ";",
 			alt.row->name);
 }
 

@@ -138,7 +138,16 @@ class Fallback(Route):
     def test_off(self):
         mount = self.mounted("retries=0", "fallback=off")
         self.cloud.fault("429", times=0)
-        self.assertFails("EBUSY", mount.fresh(model="imagen-3"), "use imagen-2")
+        self.assertFails("EBUSY", mount.fresh(model="imagen-3"), "quota is exhausted; use imagen-2\n")
+        self.assertEqual(len(self.sent()), 1)
+
+    def test_too_long_to_wait(self):
+        """A pause above what retries may take in all is the reader's to make."""
+        mount = self.mounted("fallback=off")
+        self.cloud.fault("429_retry_after", times=0, seconds=3600)
+        path = mount.fresh(model="imagen-3")
+        self.assertFails("EBUSY", path, "the provider's quota is exhausted; try again in "
+                         "3600 s or use imagen-2\n")
         self.assertEqual(len(self.sent()), 1)
 
     def test_not_after_an_unknown_outcome(self):
