@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "cache/base/clk.h"
 #include "cache/base/mem.h"
 #include "cache/blob.h"
 #include "cache/index.h"
@@ -56,6 +57,8 @@ int cache_open(const struct cache_config *config, struct cache **ret, struct err
 	if (!c)
 		return err_oom(err);
 	c->reserve_bytes = config->reserve_bytes;
+	c->now_ms = config->now_ms ? config->now_ms : clk_real_ms;
+	pthread_mutex_init(&c->ledger.one_at_a_time, NULL);
 	saved_init(&c->saved);
 	collector_init(&c->collector, c);
 	r = db_open(&c->db, config->dir, config->map_size, err);
@@ -88,6 +91,7 @@ void cache_close(struct cache *c)
 	writer_stop(&c->writer);
 	saved_finish(&c->saved);
 	collector_finish(&c->collector);
+	pthread_mutex_destroy(&c->ledger.one_at_a_time);
 	db_close(&c->db);
 	free(c);
 }

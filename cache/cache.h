@@ -25,6 +25,8 @@ struct cache_config {
 	uint64_t map_size; /* bytes; 0: max(1 TiB, twice the file). Tests make it small
 			    */
 	uint64_t reserve_bytes; /* room that room_for() keeps free; normally 64 MiB */
+	/* The ledger's clock, Unix time; NULL: clk_real_ms. Any thread. */
+	int64_t (*now_ms)(void);
 };
 
 /* Opens or makes the store; the caller holds its lock (cache/lock.h).
@@ -70,13 +72,16 @@ struct cache_place {
 /* Stores a record: index, listing, totals, in one durable commit. GENERATED takes over
  * the bytes of `w` (finished by the call, freed by the caller) and sets blob fields;
  * FAILED and UNKNOWN take w == NULL. A FAILED record is replaced by any later one.
+ * Money is not counted here: charged_ud is for people, the ledger's rows (cache/ledger.h)
+ * for the totals. Several files, or one that was paid for: cache_commit_all.
  * -EEXIST: this draw is generated already (the bytes are dropped). -ENOSPC. */
 struct blob_writer;
 int cache_commit(struct cache *c, const struct cache_place *place, struct record *rec,
 	struct blob_writer *w, struct blob_writer *orig, struct err *err);
 
 /* rm: the current draw goes to the history, the next open is a new one. A FAILED or
- * UNKNOWN record is cleared. -ENOENT nothing recorded. */
+ * UNKNOWN record is cleared; calls of unknown outcome for this file are written off, also
+ * where no record tells of them: they stay spent. -ENOENT nothing recorded. */
 int cache_remove(struct cache *c, const struct cache_place *place, struct err *err);
 
 /* Adds the quality report to a GENERATED record (same draw), and to the counters of the

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "cache/base/mem.h"
 #include "cache/blob.h"
 #include "cache/index.h"
+#include "cache/ledger_txn.h"
 #include "cache/pages.h"
 
 #define ROWS_PER_READ 256 /* so that no read transaction lives long */
@@ -175,6 +177,55 @@ static int check_record(struct check *k, MDB_txn *txn, const struct scan *s)
 	return 0;
 }
 
+static int check_call(struct check *k, MDB_txn *txn, const struct scan *s)
+{
+	scoped(ledger_row_finish) struct ledger_row row = {0};
+	struct rd in = {0},
+		  key = {s->key.mv_data, (uint8_t *)s->key.mv_data + s->key.mv_size};
+	char what[64];
+	uint64_t id;
+	int r;
+
+	rd_bytes(&key, 4);
+	id = rd_be(&key, 8);
+	r = row_check(&s->key, &s->value, &in);
+	if (!r)
+		r = ledger_row_decode(&in, id, &row);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0 || key.bad || rd_left(&key)) {
+		bad(k, "row %" PRIu64 " of the ledger is damaged", id);
+		return 0;
+	}
+	if (!ledger_is_kept_part(&row))
+		return 0;
+	snprintf(what, sizeof(what), "part %u of call %" PRIu64, row.part, id);
+	check_ref(k, txn, &row.blob, row.blob_id, row.blob_size, what);
+	return 0;
+}
+
+/* Each must have its row, or nobody would see what it tells of. */
+static int check_open(struct check *k, MDB_txn *txn, const struct scan *s)
+{
+	struct rd in = {0},
+		  key = {s->key.mv_data, (uint8_t *)s->key.mv_data + s->key.mv_size};
+	MDB_val name, v;
+	struct key row;
+
+	if (row_check(&s->key, &s->value, &in) < 0 ||
+		s->key.mv_size != 4 + sizeof(struct digest) + 8) {
+		bad(k, "a row of the open calls is damaged");
+		return 0;
+	}
+	wr_be32(key_start(&row), (uint32_t)rd_be(&key, 4));
+	rd_bytes(&key, sizeof(struct digest));
+	wr_bytes(&row.w, key.p, 8);
+	name = (MDB_val){key_len(&row), row.b};
+	if (mdb_get(txn, table_of(k->cache, DB_LEDGER), &name, &v))
+		bad(k, "row %" PRIu64 " of the ledger is missing", rd_be(&key, 8));
+	return 0;
+}
+
 /* An index row that promises a record which is not there. */
 static int check_entry(struct check *k, MDB_txn *txn, const struct scan *s)
 {
@@ -334,6 +385,8 @@ static int check_all(struct check *k)
 		{DB_PENDING, check_row},
 		{DB_PROMPTS, check_prompt},
 		{DB_INPUTS, check_row},
+		{DB_LEDGER, check_call},
+		{DB_OPEN, check_open},
 	};
 	/* LMDB itself is asked only when its trees are known to be sound. */
 	int r = check_pages(k);

@@ -1,90 +1,32 @@
 // SPDX-License-Identifier: MIT
-/* The operations that change a file: commit, remove, quality, pin. */
+/* What was made is stored: index, listing, totals and the end of what was paid for it,
+ * in one commit. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
 #include "cache/blob.h"
 #include "cache/index.h"
+#include "cache/ledger_txn.h"
 
-/* One operation on one file, with what its callers wait for. */
-struct file_op {
-	struct op op;
-	struct cache *cache;
-	const struct cache_place *place;
-	struct err *err;
-
-	struct record *rec; /* commit */
-	struct blob_writer *w, *orig;
-	struct record stored; /* rec with what the store fills in; strings borrowed */
-
-	uint32_t draw; /* quality */
-	const char *json;
-	uint8_t grade;
-	double score;
-
-	bool on; /* pin */
+/* One file of the commit. */
+struct commit_file {
+	struct record stored; /* the caller's with what the store fills in; borrowed */
+	uint32_t draw;        /* also where it is generated already */
+	bool is_new;
 };
 
-static struct file_op *file_op_of(struct op *op)
-{
-	return container_of(op, struct file_op, op);
-}
-
-static int refuse(struct op *op, int code)
-{
-	op->is_untouched = true;
-	return -code;
-}
-
-/* What an outcome that is not known may have cost. */
-static int64_t unknown_ud(const struct record *rec)
-{
-	return rec->charged_ud > 0 ? rec->charged_ud : rec->estimate_ud;
-}
-
-static struct totals grade_totals(uint8_t grade, bool is_more)
-{
-	struct totals t = {0};
-
-	if (grade >= 'A' && grade <= 'D')
-		t.grades[grade - 'A'] = is_more ? 1 : UINT64_MAX;
-	return t;
-}
-
-static bool is_graded(uint8_t grade)
-{
-	return grade >= 'A' && grade <= 'D';
-}
-
-static struct best best_of(const struct entry *e)
-{
-	return (struct best){.dir = e->dir,
-		.cookie = e->cookie,
-		.type = e->type,
-		.grade = e->grade,
-		.score = e->score};
-}
-
-/* ---- commit ---- */
-
-/* A record in the way: what it counted is undone where the new one decides it. */
-static int replace_record(
-	struct file_op *f, MDB_txn *txn, const struct entry *e, struct totals *delta)
-{
-	scoped(record_finish) struct record old = {0};
-	int r = record_get(f->cache, txn, f->place->key, e->draw, &old, f->err);
-
-	if (r < 0)
-		return r;
-	if (old.state == RECORD_UNKNOWN) {
-		delta->unknown_ud -= unknown_ud(&old);
-		delta->spent_ud -= unknown_ud(&old);
-	}
-	return 0;
-}
+struct commit_op {
+	struct op op;
+	struct cache *cache;
+	struct cache_item *item;
+	struct commit_file *file;
+	size_t n;
+	struct err err;
+};
 
 static void count_record(const struct record *rec, bool is_more, struct totals *delta)
 {
@@ -95,54 +37,32 @@ static void count_record(const struct record *rec, bool is_more, struct totals *
 	} else {
 		delta->failed++;
 	}
-	if (rec->state == RECORD_UNKNOWN) {
-		delta->unknown_ud += unknown_ud(rec);
-		delta->spent_ud += unknown_ud(rec);
-	} else {
-		delta->spent_ud += rec->charged_ud;
-	}
-	if (rec->state == RECORD_GENERATED && is_graded(rec->grade))
+	if (rec->state == RECORD_GENERATED && grade_is_letter(rec->grade))
 		delta->grades[rec->grade - 'A']++;
 }
 
-static int apply_scopes(struct file_op *f, MDB_txn *txn, const struct totals *delta)
+static int apply_scopes(struct cache *c, MDB_txn *txn, const struct cache_place *place,
+	const struct record *rec, const struct totals *delta)
 {
-	const struct cache_place *place = f->place;
 	char user[16], day[11];
 	int r = 0;
 
 	snprintf(user, sizeof(user), "%u", place->uid);
-	clk_format_day(f->rec->created_ms, day);
+	clk_format_day(rec->created_ms, day);
 	if (place->program)
-		r = totals_apply_scope(
-			f->cache, txn, SCOPE_PROGRAM, place->program, delta);
+		r = totals_apply_scope(c, txn, SCOPE_PROGRAM, place->program, delta);
 	if (!r)
-		r = totals_apply_scope(f->cache, txn, SCOPE_USER, user, delta);
+		r = totals_apply_scope(c, txn, SCOPE_USER, user, delta);
 	if (!r)
-		r = totals_apply_scope(f->cache, txn, SCOPE_DAY, day, delta);
+		r = totals_apply_scope(c, txn, SCOPE_DAY, day, delta);
 	return r;
 }
 
-static int keep_prompt(struct cache *c, MDB_txn *txn, const struct cache_place *place)
-{
-	struct key k;
-	struct rd in = {0};
-	int r;
-
-	if (!place->prompt_id || !place->prompt)
-		return 0;
-	wr_bytes(key_start(&k), place->prompt_id->b, sizeof(place->prompt_id->b));
-	r = row_get(txn, table_of(c, DB_PROMPTS), &k, &in);
-	if (r != -ENOENT)
-		return r;
-	return row_put(
-		txn, table_of(c, DB_PROMPTS), &k, place->prompt, strlen(place->prompt));
-}
-
-static int adopt_blobs(struct file_op *f, MDB_txn *txn, struct record *rec)
+static int adopt_blobs(struct cache *c, MDB_txn *txn, const struct cache_item *item,
+	struct record *rec)
 {
 	struct blob_ref ref;
-	int r = blob_adopt(f->cache, txn, f->w, &ref);
+	int r = blob_adopt(c, txn, item->w, &ref);
 
 	if (r < 0)
 		return r;
@@ -151,9 +71,9 @@ static int adopt_blobs(struct file_op *f, MDB_txn *txn, struct record *rec)
 	rec->size = ref.size;
 	rec->orig = (struct digest){0};
 	rec->orig_id = rec->orig_size = 0;
-	if (!f->orig)
+	if (!item->orig)
 		return 0;
-	r = blob_adopt(f->cache, txn, f->orig, &ref);
+	r = blob_adopt(c, txn, item->orig, &ref);
 	if (r < 0)
 		return r;
 	rec->orig = ref.sha;
@@ -163,16 +83,16 @@ static int adopt_blobs(struct file_op *f, MDB_txn *txn, struct record *rec)
 }
 
 /* The listing's side of a new file. */
-static int list_file(struct file_op *f, MDB_txn *txn, struct entry *e)
+static int list_file(
+	struct cache *c, MDB_txn *txn, const struct cache_place *place, struct entry *e)
 {
-	struct cache *c = f->cache;
-	const char *name = f->place->name[f->place->n - 1];
-	int r = tree_list_file(c, txn, e->dir, name, f->place->key, &e->cookie);
+	const char *name = place->name[place->n - 1];
+	int r = tree_list_file(c, txn, e->dir, name, place->key, &e->cookie);
 
 	if (!r && !(e->flags & ENTRY_KEPT))
 		r = tree_ref(c, txn, e->dir);
 	e->flags |= ENTRY_KEPT;
-	if (!r && is_graded(e->grade)) {
+	if (!r && grade_is_letter(e->grade)) {
 		struct best b = best_of(e);
 
 		r = best_put(c, txn, &b, name);
@@ -182,292 +102,159 @@ static int list_file(struct file_op *f, MDB_txn *txn, struct entry *e)
 	return r;
 }
 
-static void entry_fill(struct entry *e, const struct record *rec)
+/* Index, listing and prompt of a record whose directories and bytes are there. */
+static int file_enter(struct cache *c, MDB_txn *txn, const struct cache_place *place,
+	const struct record *rec, struct entry *e)
 {
-	e->state = (uint8_t)rec->state;
-	e->type = rec->type;
-	e->grade = rec->state == RECORD_GENERATED ? rec->grade : 0;
-	e->size = rec->size;
-	e->blob_id = rec->blob_id;
-	e->created_ms = rec->created_ms;
-	e->retry_at_ms = rec->retry_at_ms;
-	e->cookie = 0;
-	e->score = 0;
+	int r = 0;
+
+	entry_fill(e, rec);
+	if (rec->state == RECORD_GENERATED)
+		r = list_file(c, txn, place, e);
+	if (!r)
+		r = record_put(c, txn, place->key, rec);
+	if (!r)
+		r = entry_put(c, txn, place->key, e);
+	return r < 0 ? r : prompt_keep(c, txn, place);
+}
+
+static int commit_one(struct cache *c, MDB_txn *txn, const struct cache_item *item,
+	struct commit_file *file)
+{
+	const struct cache_place *place = item->place;
+	struct record *rec = &file->stored;
+	struct totals delta = {0};
+	struct dir_chain chain;
+	struct entry e = {0};
+	int r = entry_get(c, txn, place->key, &e);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	file->draw = e.draw;
+	file->is_new = e.state != RECORD_GENERATED;
+	if (!file->is_new)
+		return 0;
+	*rec = *item->rec;
+	rec->draw = e.draw;
+	r = tree_make(c, txn, place, place->n - 1, &chain);
+	if (!r && rec->state == RECORD_GENERATED)
+		r = adopt_blobs(c, txn, item, rec);
+	if (r < 0)
+		return r;
+	e.dir = chain.id[chain.n - 1];
+	count_record(rec, place->is_more, &delta);
+	r = file_enter(c, txn, place, rec, &e);
+	if (!r)
+		r = totals_apply(c, txn, &chain, rec->model, &delta);
+	return r < 0 ? r : apply_scopes(c, txn, place, rec, &delta);
 }
 
 static int commit_run(struct op *op, MDB_txn *txn)
 {
-	struct file_op *f = file_op_of(op);
-	struct cache *c = f->cache;
-	struct record *rec = &f->stored;
-	struct totals delta = {0};
-	struct dir_chain chain;
-	struct entry e = {0};
-	int r = entry_get(c, txn, f->place->key, &e);
+	struct commit_op *o = container_of(op, struct commit_op, op);
+	int r = 0;
 
-	if (r < 0 && r != -ENOENT)
-		return r;
-	if (e.state == RECORD_GENERATED)
-		return refuse(op, EEXIST);
-	*rec = *f->rec;
-	rec->draw = e.draw;
-	r = e.state == ENTRY_EMPTY ? 0 : replace_record(f, txn, &e, &delta);
-	if (!r)
-		r = tree_make(c, txn, f->place, f->place->n - 1, &chain);
-	if (!r && rec->state == RECORD_GENERATED)
-		r = adopt_blobs(f, txn, rec);
-	if (r < 0)
-		return r;
-	entry_fill(&e, rec);
-	e.dir = chain.id[chain.n - 1];
-	count_record(rec, f->place->is_more, &delta);
-	if (rec->state == RECORD_GENERATED)
-		r = list_file(f, txn, &e);
-	if (!r)
-		r = record_put(c, txn, f->place->key, rec);
-	if (!r)
-		r = entry_put(c, txn, f->place->key, &e);
-	if (!r)
-		r = keep_prompt(c, txn, f->place);
-	if (!r)
-		r = totals_apply(c, txn, &chain, rec->model, &delta);
-	return r < 0 ? r : apply_scopes(f, txn, &delta);
+	o->err = (struct err){0};
+	for (size_t i = 0; !r && i < o->n; i++) {
+		const struct cache_item *item = &o->item[i];
+
+		r = commit_one(o->cache, txn, item, &o->file[i]);
+		if (!r && (item->close.id || item->close.drops_parts))
+			r = ledger_close_in(o->cache, txn, &item->close,
+				item->place->key, o->file[i].draw, &o->err);
+	}
+	return r;
 }
 
-static int tell(int r, const char *what, struct err *err)
+static int item_check(const struct cache_item *item, struct err *err)
 {
-	switch (-r) {
-	case 0:
-		return 0;
-	case EEXIST:
-		return err_set(err, EEXIST, "%s: it is generated already", what);
-	case ENOENT:
-		return err_set(err, ENOENT, "%s: nothing is recorded", what);
-	case ENOSPC:
-		return err_set(err, ENOSPC, "%s: the store is full", what);
-	case EBADMSG:
-		return err_set(err, EBADMSG,
-			"%s: the store is damaged; `promptfs verify` lists what is",
-			what);
-	default:
-		return err_errno(err, -r, "%s", what);
+	int r = place_check(item->place, err);
+
+	if (r < 0)
+		return r;
+	if ((item->rec->state == RECORD_GENERATED) != (item->w != NULL) ||
+		(item->orig && !item->w))
+		return err_set(
+			err, EINVAL, "a generated file has bytes, others have none");
+	return 0;
+}
+
+static size_t item_finish_bytes(const struct cache_item *item)
+{
+	size_t bytes = 0;
+
+	if (item->w) {
+		blob_writer_finish(item->w);
+		bytes += blob_writer_tail(item->w);
 	}
+	if (item->orig) {
+		blob_writer_finish(item->orig);
+		bytes += blob_writer_tail(item->orig);
+	}
+	return bytes;
+}
+
+static void item_stored(const struct cache_item *item, const struct record *stored)
+{
+	struct record *rec = item->rec;
+
+	rec->draw = stored->draw;
+	rec->blob = stored->blob;
+	rec->orig = stored->orig;
+	rec->size = stored->size;
+	rec->orig_size = stored->orig_size;
+	rec->blob_id = stored->blob_id;
+	rec->orig_id = stored->orig_id;
+	if (item->w)
+		blob_writer_adopted(item->w);
+	if (item->orig)
+		blob_writer_adopted(item->orig);
+}
+
+int cache_commit_all(struct cache *c, struct cache_item *items, size_t n, bool *is_new,
+	struct err *err)
+{
+	struct commit_op o = {
+		.op = {.run = commit_run},
+		.cache = c,
+		.item = items,
+		.n = n,
+	};
+	scoped_free struct commit_file *file = new_array(struct commit_file, n + 1);
+	int r = file ? 0 : err_oom(err);
+
+	for (size_t i = 0; !r && i < n; i++)
+		r = item_check(&items[i], err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		o.op.bytes += item_finish_bytes(&items[i]);
+	o.file = file;
+	r = writer_call(&c->writer, &o.op);
+	if (r < 0 && o.err.code == -r) {
+		if (err)
+			*err = o.err;
+		return r;
+	}
+	if (r < 0)
+		return file_tell(r, "cannot store the file", err);
+	for (size_t i = 0; i < n; i++) {
+		if (file[i].is_new)
+			item_stored(&items[i], &file[i].stored);
+		if (is_new)
+			is_new[i] = file[i].is_new;
+		if (items[i].close.drops_parts)
+			collector_start(c);
+	}
+	return 0;
 }
 
 int cache_commit(struct cache *c, const struct cache_place *place, struct record *rec,
 	struct blob_writer *w, struct blob_writer *orig, struct err *err)
 {
-	struct file_op f = {
-		.op = {.run = commit_run},
-		.cache = c,
-		.place = place,
-		.rec = rec,
-		.w = w,
-		.orig = orig,
-	};
-	int r = place_check(place, err);
+	struct cache_item item = {.place = place, .rec = rec, .w = w, .orig = orig};
+	bool is_new = false;
+	int r = cache_commit_all(c, &item, 1, &is_new, err);
 
-	if (r < 0)
-		return r;
-	if ((rec->state == RECORD_GENERATED) != (w != NULL) || (orig && !w))
-		return err_set(
-			err, EINVAL, "a generated file has bytes, others have none");
-	if (w)
-		blob_writer_finish(w);
-	if (orig)
-		blob_writer_finish(orig);
-	f.op.bytes =
-		(w ? blob_writer_tail(w) : 0) + (orig ? blob_writer_tail(orig) : 0);
-	r = writer_call(&c->writer, &f.op);
-	if (r < 0)
-		return tell(r, "cannot store the file", err);
-	rec->draw = f.stored.draw;
-	rec->blob = f.stored.blob;
-	rec->orig = f.stored.orig;
-	rec->size = f.stored.size;
-	rec->orig_size = f.stored.orig_size;
-	rec->blob_id = f.stored.blob_id;
-	rec->orig_id = f.stored.orig_id;
-	if (w)
-		blob_writer_adopted(w);
-	if (orig)
-		blob_writer_adopted(orig);
-	return 0;
-}
-
-/* ---- remove ---- */
-
-static int remove_generated(struct file_op *f, MDB_txn *txn, struct entry *e)
-{
-	struct cache *c = f->cache;
-	scoped_free char *name = NULL;
-	int r = tree_name(c, txn, e->dir, e->cookie, &name);
-
-	if (!r)
-		r = tree_unlist(c, txn, e->dir, e->cookie);
-	if (!r && is_graded(e->grade)) {
-		struct best b = best_of(e);
-
-		r = best_del(c, txn, &b);
-	}
-	e->removed++;
-	if (!r)
-		r = history_add(c, txn, f->place->key, e, name);
-	e->draw++;
-	return r < 0 ? r : files_count(c, txn, -1);
-}
-
-static int remove_run(struct op *op, MDB_txn *txn)
-{
-	struct file_op *f = file_op_of(op);
-	struct cache *c = f->cache;
-	scoped(record_finish) struct record rec = {0};
-	struct totals delta;
-	struct dir_chain chain;
-	struct entry e = {0};
-	int r = entry_get(c, txn, f->place->key, &e);
-
-	if (r == -ENOENT || (!r && e.state == ENTRY_EMPTY))
-		return refuse(op, ENOENT);
-	if (!r)
-		r = record_get(c, txn, f->place->key, e.draw, &rec, NULL);
-	if (!r)
-		r = tree_chain(c, txn, e.dir, &chain);
-	if (r < 0)
-		return r == -ENOENT ? -EBADMSG : r;
-	delta = grade_totals(e.grade, false);
-	if (rec.state == RECORD_GENERATED)
-		r = remove_generated(f, txn, &e);
-	else
-		r = record_del(c, txn, f->place->key, e.draw);
-	if (rec.state == RECORD_UNKNOWN)
-		delta.unknown_ud = -unknown_ud(&rec); /* written off: it stays spent */
-	if (!r)
-		r = totals_apply(c, txn, &chain, rec.model, &delta);
-	entry_fill(&e, &(struct record){0});
-	return r < 0 ? r : entry_put(c, txn, f->place->key, &e);
-}
-
-int cache_remove(struct cache *c, const struct cache_place *place, struct err *err)
-{
-	struct file_op f = {
-		.op = {.run = remove_run, .is_freeing = true},
-		.cache = c,
-		.place = place,
-	};
-
-	return tell(writer_call(&c->writer, &f.op), "cannot remove the file", err);
-}
-
-/* ---- quality ---- */
-
-static int regrade(struct file_op *f, MDB_txn *txn, struct entry *e, const char *model)
-{
-	struct cache *c = f->cache;
-	struct totals delta = grade_totals(e->grade, false), more;
-	struct best b = best_of(e);
-	scoped_free char *name = NULL;
-	struct dir_chain chain;
-	int r = tree_name(c, txn, e->dir, e->cookie, &name);
-
-	if (!r && is_graded(e->grade))
-		r = best_del(c, txn, &b);
-	more = grade_totals(f->grade, true);
-	totals_add(&delta, &more);
-	e->grade = f->grade;
-	e->score = f->score;
-	b = best_of(e);
-	if (!r && is_graded(e->grade))
-		r = best_put(c, txn, &b, name);
-	if (!r)
-		r = tree_chain(c, txn, e->dir, &chain);
-	return r < 0 ? r : totals_apply(c, txn, &chain, model, &delta);
-}
-
-static int quality_run(struct op *op, MDB_txn *txn)
-{
-	struct file_op *f = file_op_of(op);
-	struct cache *c = f->cache;
-	const struct digest *key = f->place->key;
-	scoped(record_finish) struct record rec = {0};
-	struct entry e = {0};
-	int r = entry_get(c, txn, key, &e);
-
-	if (r == -ENOENT || (!r && (e.state != RECORD_GENERATED || e.draw != f->draw)))
-		return refuse(op, ENOENT);
-	if (!r)
-		r = record_get(c, txn, key, e.draw, &rec, NULL);
-	if (r < 0)
-		return r == -ENOENT ? -EBADMSG : r;
-	free(rec.quality);
-	rec.quality = f->json ? strdup(f->json) : NULL;
-	rec.grade = f->grade;
-	if (f->json && !rec.quality)
-		return -ENOMEM;
-	r = regrade(f, txn, &e, rec.model);
-	if (!r)
-		r = record_put(c, txn, key, &rec);
-	return r < 0 ? r : entry_put(c, txn, key, &e);
-}
-
-int cache_set_quality(struct cache *c, const struct cache_place *place, uint32_t draw,
-	const char *json, uint8_t grade, double score, struct err *err)
-{
-	struct file_op f = {
-		.op = {.run = quality_run},
-		.cache = c,
-		.place = place,
-		.draw = draw,
-		.json = json,
-		.grade = grade,
-		.score = score,
-	};
-
-	if (!is_graded(grade) && grade != '!' && grade != 0)
-		return err_set(err, EINVAL, "a grade is A, B, C, D, ! or none");
-	return tell(
-		writer_call(&c->writer, &f.op), "cannot keep the quality report", err);
-}
-
-/* ---- pin ---- */
-
-static int pin_prompt(struct file_op *f, MDB_txn *txn)
-{
-	struct dir_chain chain;
-	int r = tree_make(f->cache, txn, f->place, f->place->n, &chain);
-
-	if (!r)
-		r = tree_pin(f->cache, txn, chain.id[chain.n - 1], f->on);
-	return r < 0 ? r : keep_prompt(f->cache, txn, f->place);
-}
-
-static int pin_run(struct op *op, MDB_txn *txn)
-{
-	struct file_op *f = file_op_of(op);
-	struct entry e = {0};
-	int r;
-
-	if (f->place->n == 2)
-		return pin_prompt(f, txn);
-	r = entry_get(f->cache, txn, f->place->key, &e);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	e.flags &= (uint8_t)~ENTRY_PINNED;
-	if (f->on)
-		e.flags |= ENTRY_PINNED;
-	return entry_put(f->cache, txn, f->place->key, &e);
-}
-
-int cache_pin(
-	struct cache *c, const struct cache_place *place, bool on, struct err *err)
-{
-	struct file_op f = {
-		.op = {.run = pin_run, .is_freeing = !on},
-		.cache = c,
-		.place = place,
-		.on = on,
-	};
-	int r = place_check(place, err);
-
-	return r < 0 ? r : tell(writer_call(&c->writer, &f.op), "cannot pin", err);
+	return r < 0 || is_new ? r : file_tell(-EEXIST, "cannot store the file", err);
 }

@@ -37,7 +37,10 @@ static const char *const table_names[DB_TABLES] = {
 	[DB_PENDING] = "pending",
 	[DB_PROMPTS] = "prompts",
 	[DB_INPUTS] = "inputs",
+	[DB_LEDGER] = "ledger",
+	[DB_OPEN] = "open",
 };
+#define TABLES_OLDEST DB_LEDGER /* how many every store has; later ones are added */
 
 int db_errno(int rc)
 {
@@ -114,9 +117,10 @@ static int env_open_largest(
 	}
 }
 
-static int tables_open(struct db *db, MDB_txn *txn, unsigned int flags)
+static int tables_open(
+	struct db *db, MDB_txn *txn, int from, int end, unsigned int flags)
 {
-	for (int i = 0; i < DB_TABLES; i++) {
+	for (int i = from; i < end; i++) {
 		int rc = mdb_dbi_open(txn, table_names[i], flags, &db->table[i]);
 
 		if (rc)
@@ -146,7 +150,7 @@ static int store_make(const char *dir, const char *path, struct err *err)
 		return r;
 	r = db_errno(mdb_txn_begin(db.env, NULL, 0, &txn));
 	if (!r)
-		r = db_errno(tables_open(&db, txn, MDB_CREATE));
+		r = db_errno(tables_open(&db, txn, 0, DB_TABLES, MDB_CREATE));
 	if (!r)
 		r = meta_put(txn, &db, "schema", DB_SCHEMA);
 	if (!r)
@@ -164,7 +168,7 @@ static int store_make(const char *dir, const char *path, struct err *err)
 	return 0;
 }
 
-static int schema_check(struct db *db, struct err *err)
+static int schema_check(struct db *db, bool *ret_is_old, struct err *err)
 {
 	MDB_txn *txn = NULL;
 	uint64_t schema = 0;
@@ -182,20 +186,42 @@ static int schema_check(struct db *db, struct err *err)
 			"one knows %d)",
 			db->path, (unsigned long long)schema, DB_SCHEMA);
 	}
-	rc = schema ? tables_open(db, txn, 0) : MDB_INVALID;
+	rc = schema ? tables_open(db, txn, 0, TABLES_OLDEST, 0) : MDB_INVALID;
 	if (rc) {
 		mdb_txn_abort(txn);
 		return err_set(err, EBADMSG, "%s is damaged or not a store of promptfs",
 			db->path);
 	}
+	rc = tables_open(db, txn, TABLES_OLDEST, DB_TABLES, 0);
+	if (rc && rc != MDB_NOTFOUND) {
+		mdb_txn_abort(txn);
+		return db_fail(rc, "cannot read", db->path, err);
+	}
+	*ret_is_old = rc == MDB_NOTFOUND;
 	rc = mdb_txn_commit(txn); /* keeps the table handles */
 	return rc ? db_fail(rc, "cannot read", db->path, err) : 0;
+}
+
+/* The tables that were not there yet when the store was made. */
+static int tables_add(struct db *db, struct err *err)
+{
+	MDB_txn *txn = NULL;
+	int rc = mdb_txn_begin(db->env, NULL, 0, &txn);
+
+	if (!rc)
+		rc = tables_open(db, txn, TABLES_OLDEST, DB_TABLES, MDB_CREATE);
+	if (!rc)
+		rc = mdb_txn_commit(steal_ptr(txn));
+	if (txn)
+		mdb_txn_abort(txn);
+	return rc ? db_fail(rc, "cannot add tables to", db->path, err) : 0;
 }
 
 int db_open(struct db *db, const char *dir, uint64_t map_size, struct err *err)
 {
 	struct stat st;
 	uint64_t want, least;
+	bool is_old = false;
 	int r;
 
 	if (asprintf(&db->path, "%s/store.mdb", dir) < 0) {
@@ -228,7 +254,9 @@ int db_open(struct db *db, const char *dir, uint64_t map_size, struct err *err)
 		least = want;
 	}
 	r = env_open_largest(db, want, least, err);
-	return r < 0 ? r : schema_check(db, err);
+	if (!r)
+		r = schema_check(db, &is_old, err);
+	return !r && is_old ? tables_add(db, err) : r;
 }
 
 void db_close(struct db *db)

@@ -24,6 +24,14 @@
  *	pending   blob id u64                 row: enum pending
  *	prompts   prompt id[32]               row: text
  *	inputs    name                        row: struct input_brief
+ *	ledger    <ns> id u64                 row: a paid call (cache/ledger_row.c)
+ *	open      <ns> key[32] id u64         row: empty; the calls that matter still
+ *
+ * A store of schema 1 that was made before there was a ledger lacks the last two
+ * tables; they are made when it is opened. In meta stand, per namespace, "ledger <ns>"
+ * (the last id) and "clock <ns>" (the ledger's clock, which never goes back). In scopes
+ * are: p program, u uid, d day, and what budgets rest on besides: m month, a all (no
+ * name), x "uid day", y "uid month".
  */
 #include <lmdb.h>
 #include <pthread.h>
@@ -52,6 +60,8 @@ enum db_table {
 	DB_PENDING,
 	DB_PROMPTS,
 	DB_INPUTS,
+	DB_LEDGER,
+	DB_OPEN,
 	DB_TABLES, /* how many there are */
 };
 

@@ -79,6 +79,19 @@ int entry_put(
 	return row_put(txn, table_of(c, DB_INDEX), &k, b, sizeof(b));
 }
 
+void entry_fill(struct entry *e, const struct record *rec)
+{
+	e->state = (uint8_t)rec->state;
+	e->type = rec->type;
+	e->grade = rec->state == RECORD_GENERATED ? rec->grade : 0;
+	e->size = rec->size;
+	e->blob_id = rec->blob_id;
+	e->created_ms = rec->created_ms;
+	e->retry_at_ms = rec->retry_at_ms;
+	e->cookie = 0;
+	e->score = 0;
+}
+
 void files_name(const struct cache *c, char ret[static 32])
 {
 	snprintf(ret, 32, "files %u", c->ns);
@@ -134,6 +147,26 @@ int record_del(struct cache *c, MDB_txn *txn, const struct digest *key, uint32_t
 
 	numbered_key(c, &k, key, draw);
 	return row_del(txn, table_of(c, DB_RECORDS), &k);
+}
+
+int file_tell(int r, const char *what, struct err *err)
+{
+	switch (-r) {
+	case 0:
+		return 0;
+	case EEXIST:
+		return err_set(err, EEXIST, "%s: it is generated already", what);
+	case ENOENT:
+		return err_set(err, ENOENT, "%s: nothing is recorded", what);
+	case ENOSPC:
+		return err_set(err, ENOSPC, "%s: the store is full", what);
+	case EBADMSG:
+		return err_set(err, EBADMSG,
+			"%s: the store is damaged; `promptfs verify` lists what is",
+			what);
+	default:
+		return err_errno(err, -r, "%s", what);
+	}
 }
 
 /* ---- what others ask ---- */

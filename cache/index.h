@@ -30,6 +30,24 @@ int entry_get(
 	struct cache *c, MDB_txn *txn, const struct digest *key, struct entry *ret);
 int entry_put(
 	struct cache *c, MDB_txn *txn, const struct digest *key, const struct entry *e);
+static inline bool grade_is_letter(uint8_t grade)
+{
+	return grade >= 'A' && grade <= 'D';
+}
+
+static inline struct best best_of(const struct entry *e)
+{
+	return (struct best){.dir = e->dir,
+		.cookie = e->cookie,
+		.type = e->type,
+		.grade = e->grade,
+		.score = e->score};
+}
+
+/* The text of the place's prompt, once. */
+int prompt_keep(struct cache *c, MDB_txn *txn, const struct cache_place *place);
+/* What lookup and stat answer of a record; not listed. */
+void entry_fill(struct entry *e, const struct record *rec);
 /* Adds n to the number of files of this namespace. */
 int files_count(struct cache *c, MDB_txn *txn, int n);
 void files_name(const struct cache *c, char ret[static 32]);
@@ -39,6 +57,8 @@ int record_get(struct cache *c, MDB_txn *txn, const struct digest *key, uint32_t
 int record_put(struct cache *c, MDB_txn *txn, const struct digest *key,
 	const struct record *rec);
 int record_del(struct cache *c, MDB_txn *txn, const struct digest *key, uint32_t draw);
+/* The sentence of an operation on a file. Returns r. */
+int file_tell(int r, const char *what, struct err *err);
 
 /* ---- removed draws (cache/history.c) ---- */
 

@@ -3,9 +3,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cache/store.h"
+#include "cache/index.h"
 
 #define HASH_DIGITS 16
+
+int prompt_keep(struct cache *c, MDB_txn *txn, const struct cache_place *place)
+{
+	struct key k;
+	struct rd in = {0};
+	int r;
+
+	if (!place->prompt_id || !place->prompt)
+		return 0;
+	wr_bytes(key_start(&k), place->prompt_id->b, sizeof(place->prompt_id->b));
+	r = row_get(txn, table_of(c, DB_PROMPTS), &k, &in);
+	if (r != -ENOENT)
+		return r;
+	return row_put(
+		txn, table_of(c, DB_PROMPTS), &k, place->prompt, strlen(place->prompt));
+}
 
 int cache_prompt_by_hash(
 	struct cache *c, const char *hex16, char **ret, size_t *ret_len)

@@ -8,6 +8,7 @@
 
 #include "cache/cache.h"
 #include "cache/db.h"
+#include "cache/ledger.h"
 #include "cache/saved.h"
 #include "cache/writer.h"
 
@@ -21,11 +22,20 @@ struct collector {
 	bool is_more; /* store thread */
 };
 
+/* What the last check of the ledger found. */
+struct ledger_checked {
+	pthread_mutex_t one_at_a_time;
+	_Atomic int health; /* enum ledger_health */
+	_Atomic uint64_t damaged_id;
+};
+
 struct cache {
 	struct db db;
 	struct writer writer;
 	struct collector collector;
 	struct saved saved;
+	struct ledger_checked ledger;
+	int64_t (*now_ms)(void);
 	uint32_t ns;
 	uint64_t reserve_bytes;
 	atomic_int n_writers; /* blob writers there are: they share the memory */

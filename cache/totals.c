@@ -39,7 +39,7 @@ void totals_negate(struct totals *t)
 	*t = r;
 }
 
-static int totals_decode(struct rd *in, struct totals *ret)
+int totals_decode(struct rd *in, struct totals *ret)
 {
 	struct totals t;
 
@@ -73,22 +73,39 @@ static void totals_encode(struct wr *w, const struct totals *t)
 	wr_u64(w, t->duration_ms);
 }
 
+static int totals_get(
+	MDB_txn *txn, MDB_dbi table, const struct key *k, struct totals *ret)
+{
+	struct rd in = {0};
+	int r = row_get(txn, table, k, &in);
+
+	if (r == -ENOENT) {
+		*ret = (struct totals){0};
+		return 0;
+	}
+	return r < 0 ? r : totals_decode(&in, ret);
+}
+
+static int totals_put(
+	MDB_txn *txn, MDB_dbi table, const struct key *k, const struct totals *t)
+{
+	uint8_t b[TOTALS_BYTES];
+	struct wr w = {b};
+
+	totals_encode(&w, t);
+	return row_put(txn, table, k, b, sizeof(b));
+}
+
 static int totals_change(
 	MDB_txn *txn, MDB_dbi table, const struct key *k, const struct totals *delta)
 {
 	struct totals t = {0};
-	uint8_t b[TOTALS_BYTES];
-	struct wr w = {b};
-	struct rd in = {0};
-	int r = row_get(txn, table, k, &in);
+	int r = totals_get(txn, table, k, &t);
 
-	if (!r)
-		r = totals_decode(&in, &t);
-	if (r < 0 && r != -ENOENT)
+	if (r < 0)
 		return r;
 	totals_add(&t, delta);
-	totals_encode(&w, &t);
-	return row_put(txn, table, k, b, sizeof(b));
+	return totals_put(txn, table, k, &t);
 }
 
 static void totals_key(
@@ -131,6 +148,24 @@ int totals_apply_scope(struct cache *c, MDB_txn *txn, enum totals_scope scope,
 
 	scope_key(c, &k, scope, name);
 	return totals_change(txn, table_of(c, DB_SCOPES), &k, delta);
+}
+
+int totals_get_scope(struct cache *c, MDB_txn *txn, enum totals_scope scope,
+	const char *name, struct totals *ret)
+{
+	struct key k;
+
+	scope_key(c, &k, scope, name);
+	return totals_get(txn, table_of(c, DB_SCOPES), &k, ret);
+}
+
+int totals_put_scope(struct cache *c, MDB_txn *txn, enum totals_scope scope,
+	const char *name, const struct totals *t)
+{
+	struct key k;
+
+	scope_key(c, &k, scope, name);
+	return totals_put(txn, table_of(c, DB_SCOPES), &k, t);
 }
 
 typedef int (*totals_fn)(void *user, const char *name, const struct totals *t);
@@ -176,7 +211,6 @@ int cache_totals(struct cache *c, uint64_t dir, const char *model, struct totals
 	struct totals sum = {0};
 	struct db_read *read;
 	struct key k;
-	struct rd in = {0};
 	int r;
 
 	totals_key(c, &k, dir, model ? model : "");
@@ -186,12 +220,8 @@ int cache_totals(struct cache *c, uint64_t dir, const char *model, struct totals
 		r = db_read_begin(&c->db, &read);
 		if (r < 0)
 			return r;
-		r = row_get(read->txn, table_of(c, DB_TOTALS), &k, &in);
-		if (!r)
-			r = totals_decode(&in, &sum);
+		r = totals_get(read->txn, table_of(c, DB_TOTALS), &k, &sum);
 		db_read_end(&c->db, read);
-		if (r == -ENOENT)
-			r = 0;
 	}
 	if (!r)
 		*ret = sum;
