@@ -17,7 +17,7 @@
 #include "fs/control.h"
 #include "fs/notify.h"
 #include "fs/ops.h"
-#include "fs/paid.h"
+#include "fs/spending.h"
 
 /* ---- store, catalogue, engine ---- */
 
@@ -96,7 +96,7 @@ static int open_all(struct promptfs *fs, struct config *config, struct err *err)
 	pthread_mutex_init(&fs->input_names, NULL);
 	fs->mounted_ms = clk_real_ms();
 	fs->mountpoint = strdup("");
-	r = fs->mountpoint ? paid_configure(fs, err) : err_oom(err);
+	r = fs->mountpoint ? spending_configure(fs, err) : err_oom(err);
 	if (r == 0)
 		r = open_catalogue(fs, err);
 	cc.ns = fs->ns;
@@ -136,7 +136,7 @@ void promptfs_close(struct promptfs *fs)
 	engine_free(fs->engine);
 	cache_close(fs->cache);
 	catalogue_free(fs->catalogue);
-	paid_finish(fs);
+	spending_finish(fs);
 	free(fs->mountpoint);
 	*fs = (struct promptfs){0};
 }

@@ -5,6 +5,6 @@
 #include "fs/promptfs.h"
 
 /* Sets fs->backend, ns, remote and budget from fs->config, whose strings they borrow.
- * -EINVAL with a sentence, -ENOMEM; then paid_finish all the same. */
-int paid_configure(struct promptfs *fs, struct err *err);
-void paid_finish(struct promptfs *fs);
+ * -EINVAL with a sentence, -ENOMEM; then spending_finish all the same. */
+int spending_configure(struct promptfs *fs, struct err *err);
+void spending_finish(struct promptfs *fs);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "fs/paid.h"
+#include "fs/spending.h"
 
 #include <errno.h>
 #include <string.h>
@@ -49,7 +49,7 @@ static int collect_limits(struct promptfs *fs)
 	return 0;
 }
 
-int paid_configure(struct promptfs *fs, struct err *err)
+int spending_configure(struct promptfs *fs, struct err *err)
 {
 	const struct config *c = fs->config;
 	scoped(buf_finish) struct buf ns = {0};
@@ -73,7 +73,7 @@ int paid_configure(struct promptfs *fs, struct err *err)
 	return 0;
 }
 
-void paid_finish(struct promptfs *fs)
+void spending_finish(struct promptfs *fs)
 {
 	mem_free(&fs->ns);
 	mem_free(&fs->limits);
