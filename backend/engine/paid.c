@@ -496,6 +496,17 @@ static bool needs_rows(const struct paid *p)
 	return false;
 }
 
+/* A call under way keeps the ledger from holding more for its file. What is missing is
+ * reserved when its turn comes. */
+static bool is_under_way(const struct paid *p)
+{
+	for (uint32_t i = 0; i < p->n_parts; i++)
+		if (p->part[i].state == LEDGER_SENT ||
+			p->part[i].state == LEDGER_ACCEPTED)
+			return true;
+	return false;
+}
+
 int paid_start(struct job *j, bool is_resumed, struct err *err)
 {
 	struct paid *p = new0(struct paid);
@@ -515,10 +526,12 @@ int paid_start(struct job *j, bool is_resumed, struct err *err)
 	if (r < 0)
 		return r;
 	job_set_phase(j, PHASE_RESERVING);
-	if (is_resumed || !needs_rows(p))
-		paid_reserve(j, (uint64_t[]){0}, 0, reserved);
-	else
+	if (is_resumed || is_under_way(p) || !needs_rows(p)) {
+		begin_commit(p, reserved);
+		on_reserved(p, NULL, 0, NULL);
+	} else {
 		reserve_when_checked(j);
+	}
 	return 0;
 }
 
