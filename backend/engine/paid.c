@@ -627,8 +627,7 @@ static void next_part(struct job *j, uint32_t out)
 		paid_unknown(j, EIO,
 			"the answer to an earlier call was lost; it may be paid");
 	} else if (part->state == LEDGER_ACCEPTED || part->state == LEDGER_SENT) {
-		p->polls = p->fetches = 0;
-		paid_poll(j);
+		paid_ask(j);
 	} else if (part->state == LEDGER_RESERVED) {
 		paid_send(j);
 	} else if (p->is_resumed && !j->tickets) {

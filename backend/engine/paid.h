@@ -88,6 +88,7 @@ struct paid {
 	struct verdict *verdict;
 	char prefix[PAID_PREFIX_MAX];
 	uint32_t polls, fetches;
+	int64_t asking_ms; /* CLOCK_MONOTONIC, of the first poll */
 	uint32_t fetching; /* index of the result */
 	char model_version[80], finish_reason[48];
 
@@ -139,7 +140,8 @@ void paid_on_commit(void *user, const struct err *err);
 /* ---- paid_call.c: the network ---- */
 
 void paid_send(struct job *j); /* the call of p->cur */
-void paid_poll(struct job *j); /* what becomes of p->cur */
+void paid_ask(struct job *j);  /* begins to poll for p->cur */
+void paid_poll(struct job *j); /* what becomes of p->cur, once more */
 void paid_fetch(struct job *j);
 void paid_call_clear(struct paid *p); /* drops the call and its answer */
 

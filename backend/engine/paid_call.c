@@ -411,6 +411,16 @@ static bool is_search(const struct paid *p)
 	return p->part[p->cur[0]].state == LEDGER_SENT;
 }
 
+/* How long a call has been asked for: by its row, and where the clock was set back, by
+ * this mount alone. */
+static int64_t asked_for_ms(const struct paid *p, const struct part *part)
+{
+	int64_t by_row = clk_real_ms() - part->sent_ms;
+	int64_t here = clk_mono_ms() - p->asking_ms;
+
+	return by_row > here ? by_row : here;
+}
+
 static void read_search(struct job *j, const struct http_answer *a)
 {
 	struct paid *p = j->run->paid;
@@ -432,7 +442,7 @@ static void read_search(struct job *j, const struct http_answer *a)
 		verdict_ok(p->verdict, VERDICT_DONE);
 		p->verdict->charge = CHARGE_RESERVED;
 		paid_judge(j);
-	} else if (clk_real_ms() - part->sent_ms > PAID_SEARCH_MS) {
+	} else if (asked_for_ms(p, part) > PAID_SEARCH_MS) {
 		paid_unknown(j, EIO,
 			"the answer to the request was lost, and its result is not in "
 			"the bucket; it may be paid");
@@ -457,7 +467,7 @@ static void read_poll(struct job *j, const struct http_answer *a)
 	} else if (v->kind == VERDICT_PENDING || v->kind == VERDICT_AUTH) {
 		if (v->err.code)
 			log_info("an operation goes on: %s", v->err.why);
-		if (part->sent_ms + PAID_OPERATION_MS < clk_real_ms() && p->polls > 10)
+		if (asked_for_ms(p, part) > PAID_OPERATION_MS && p->polls > 10)
 			paid_failf(j, EIO,
 				"the provider has been at it for an hour; open the file "
 				"again to go on waiting");
@@ -526,6 +536,15 @@ void paid_poll(struct job *j)
 	p->step = PAID_TOKEN;
 	p->token = (struct token_wait){.done = on_poll_token};
 	token_get(j->e->tokens, &p->token);
+}
+
+void paid_ask(struct job *j)
+{
+	struct paid *p = j->run->paid;
+
+	p->polls = p->fetches = 0;
+	p->asking_ms = clk_mono_ms();
+	paid_poll(j);
 }
 
 /* ---- fetching ---- */

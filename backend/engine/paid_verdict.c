@@ -256,11 +256,10 @@ static void after_accepted(struct job *j)
 		return;
 	}
 	paid_call_clear(p);
-	p->polls = 0;
 	if (p->is_stopping)
 		paid_failf(j, ECANCELED, "promptfs is stopping");
 	else
-		paid_poll(j);
+		paid_ask(j);
 }
 
 static void accepted(struct job *j)
