@@ -73,6 +73,7 @@ struct sim_call {
 	bool is_answered;   /* the answer arrived whole, or the operation's name */
 	bool is_delivered;  /* and so did all bytes of the result */
 	bool is_operation;
+	bool was_listed;     /* it was found in the bucket */
 	bool was_journalled; /* its row was seen with the operation's name */
 	int64_t done_at_ms, arrived_real_ms, refused_real_ms;
 	int rpc_error;
@@ -85,6 +86,7 @@ struct sim_file {
 	struct request req;
 	struct request_place place;
 	uint32_t permit; /* raised by rm and by settling: it may be bought again */
+	bool is_permitting; /* while that is under way */
 	/* What was promised to a client: these bytes, for ever. */
 	bool is_acked[SIM_DRAWS_MAX];
 	struct digest acked[SIM_DRAWS_MAX];
@@ -107,7 +109,7 @@ struct sim_world {
 	uint32_t n_calls, n_files;
 	struct sim_file file[SIM_FILES_MAX];
 	uint64_t steps, durable_steps; /* of this epoch */
-	uint64_t n_sends, n_acks, n_unknown, n_denied;
+	uint64_t n_sends, n_acks, n_unknown, n_settled, n_denied;
 	bool has_failed, is_over;
 	char why[SIM_WHY_MAX];
 	/* The disk: what a power cut may undo. */

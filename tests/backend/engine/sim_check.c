@@ -218,7 +218,7 @@ static void check_price(const struct sim_call *c, uint32_t i, const struct line 
 {
 	const struct sim_file *f = &sim.world->file[l->file];
 
-	if (c->result == SIM_GOOD && c->is_delivered && !c->is_ambiguous &&
+	if (c->result == SIM_GOOD && c->is_delivered && !c->is_ambiguous && !c->was_listed &&
 		l->state == LEDGER_SETTLED && f->permit == c->permit[i] &&
 		l->charged_ud != l->billed_ud)
 		sim_fail("row %" PRIu64 " says %" PRId64 " and %" PRId64
@@ -411,6 +411,7 @@ static void check_over(void)
 	for (uint32_t i = 0; i < n_lines; i++) {
 		const struct line *l = &lines[i];
 
+		sim.world->n_unknown += l->state == LEDGER_UNKNOWN;
 		if (is_held(l) && !sim.plan.is_small_disk)
 			sim_fail("everything is over, and row %" PRIu64
 				 " of file %d is %s",

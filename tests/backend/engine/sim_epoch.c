@@ -11,8 +11,8 @@
 #include "cache/base/mem.h"
 #include "tests/backend/engine/sim.h"
 
-#define ASKED_MAX 400
-#define ACTS_MAX 60
+#define ASKED_MAX 200
+#define ACTS_MAX 120
 #define DAY_MS INT64_C(86400000)
 #define PATIENCE_MS (INT64_C(40) * 60 * 60 * 1000)
 
@@ -106,11 +106,11 @@ static void remove_file(uint32_t file)
 		engine_job(sim.engine, &f->place.key, &job);
 	if (job.state != JOB_NONE)
 		return;
-	f->permit++; /* before: the process may end inside */
+	f->is_permitting = true;
 	r = cache_remove(sim.cache, &f->place.place, &err);
+	f->is_permitting = false;
+	f->permit += r == 0;
 	engine_forget_error(sim.engine, &f->place.key);
-	if (r < 0)
-		f->permit--;
 	sim_say("  rm file %u: %d %s", (unsigned)file, r, err.why);
 }
 
@@ -150,16 +150,19 @@ static void settle(void)
 	struct sim_file *f;
 	struct err err = {0};
 	uint32_t i;
+	int r;
 
 	ledger_each_open(sim.cache, NULL, add_unknown, &u);
 	if (!u.n)
 		return;
 	i = dice_below(&sim.act, u.n);
 	f = &sim.world->file[u.file[i]];
-	f->permit++;
-	if (ledger_settle(sim.cache, u.id[i], was_billed(u.id[i]) ? u.held[i] : 0,
-		    "as the invoice says", &err) < 0)
-		f->permit--;
+	f->is_permitting = true;
+	r = ledger_settle(sim.cache, u.id[i], was_billed(u.id[i]) ? u.held[i] : 0,
+		"as the invoice says", &err);
+	f->is_permitting = false;
+	f->permit += r == 0;
+	sim.world->n_settled += r == 0;
 	sim_say("  settle %" PRIu64 ": %s", u.id[i], err.why);
 }
 
@@ -180,15 +183,15 @@ static void act(void)
 	uint32_t roll = dice_below(&sim.act, 100);
 	uint32_t file = dice_below(&sim.act, sim.world->n_files);
 
-	if (roll < 55)
+	if (roll < 45)
 		submit(file);
-	else if (roll < 61)
+	else if (roll < 50)
 		cancel();
-	else if (roll < 70)
+	else if (roll < 60)
 		remove_file(file);
-	else if (roll < 76)
+	else if (roll < 66)
 		settle();
-	else if (roll < 82)
+	else if (roll < 71)
 		turn_clock();
 	else
 		sched_sleep_ms(dice_below(&sim.act, dice_is(&sim.act, 70) ? 4000 : 90000));

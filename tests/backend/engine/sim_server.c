@@ -57,6 +57,7 @@ static struct sim_call *call_new(struct paid *p)
 {
 	struct sim_world *w = sim.world;
 	struct sim_call *c = &w->call[w->n_calls];
+	struct digest key;
 
 	if (w->n_calls + 1 == SIM_CALLS_MAX)
 		sim_fail("more calls than a history can have");
@@ -73,40 +74,41 @@ static struct sim_call *call_new(struct paid *p)
 
 		c->row[i] = part->id;
 		c->part[i] = part->seg;
+		c->draw[i] = paid_output(p, part)->draw;
+		request_key(&p->job->run->made[part->out].req, p->job->e->ns, &key);
+		c->file[i] = (int16_t)file_of_key(&key);
+		if (c->file[i] < 0)
+			sim_fail("a request for no file");
+		c->permit[i] = w->file[c->file[i]].permit;
 	}
 	return c;
 }
 
-static const char *state_of(const struct ledger_row *r)
-{
-	return ledger_state_name(r->state);
-}
-
 /* Nothing arrives that is not in the ledger as sent: it is read from the store. */
-static void check_row(struct sim_call *c, uint32_t i)
+static void check_row(const struct sim_call *c, uint32_t i)
 {
 	struct ledger_row row = {0};
 	struct err err = {0};
 
-	if (ledger_find(sim.cache, c->row[i], &row, &err) < 0)
+	if (ledger_find(sim.cache, c->row[i], &row, &err) < 0) {
+		/* A disk that failed shuts the store. */
+		if (sim.world->past[c->epoch].had_disk_fault && err.code == EIO)
+			return;
 		sim_fail("a request arrived and has no row: %s", err.why);
+	}
 	if (row.state != LEDGER_SENT)
 		sim_fail("a request arrived whose row %" PRIu64 " is %s", row.id,
-			state_of(&row));
-	if (row.part != c->part[i])
-		sim_fail("row %" PRIu64 " is of another part", row.id);
-	c->file[i] = (int16_t)file_of_key(&row.key);
-	c->draw[i] = row.draw;
-	if (c->file[i] < 0)
-		sim_fail("row %" PRIu64 " is of no file", row.id);
-	c->permit[i] = sim.world->file[c->file[i]].permit;
+			ledger_state_name(row.state));
+	if (row.part != c->part[i] || row.draw != c->draw[i] ||
+		file_of_key(&row.key) != c->file[i])
+		sim_fail("row %" PRIu64 " is of another file", row.id);
 	ledger_row_finish(&row);
 }
 
 /* Whether what was bought before may be bought again. */
 static bool may_buy_again(const struct sim_call *was, uint32_t i, uint32_t permit)
 {
-	if (was->permit[i] != permit)
+	if (was->permit[i] != permit || sim.world->file[was->file[i]].is_permitting)
 		return true; /* rm, or settled by the user */
 	return was->refused_real_ms &&
 	       (was->result == SIM_REFUSED || i >= was->n_made) &&
@@ -401,6 +403,8 @@ static void answer_poll(const char *digits, struct sim_answer *a)
 {
 	struct sim_call *c = call_at(digits);
 
+	if (sim.is_last && c->done_at_ms > clk_mono_ms())
+		c->done_at_ms = clk_mono_ms();
 	a->delay_ms = 1 + dice_below(&sim.net, 300);
 	if (!sim.is_last && dice_is(&sim.net, sim.plan.trouble / 2)) {
 		choose_error(a);
@@ -419,7 +423,7 @@ static void answer_poll(const char *digits, struct sim_answer *a)
 		a->status = 404;
 		c->is_ambiguous = true;
 		buf_adds(&a->body, "{\"error\":{\"code\":404,\"status\":\"NOT_FOUND\"}}");
-	} else if (!sim.is_last && clk_mono_ms() < c->done_at_ms) {
+	} else if (clk_mono_ms() < c->done_at_ms) {
 		buf_adds(&a->body, "{\"name\":\"x\"}");
 	} else if (c->rpc_error) {
 		buf_addf(&a->body, "{\"done\":true,\"error\":{\"code\":%d,"
@@ -473,7 +477,7 @@ static struct sim_call *call_of_object(const char *name)
 static bool is_in_bucket(const struct sim_call *c)
 {
 	return c && c->is_operation && c->result == SIM_GOOD && c->where == SIM_BUCKET &&
-	       (sim.is_last || clk_mono_ms() >= c->done_at_ms);
+	       clk_mono_ms() >= c->done_at_ms;
 }
 
 static void answer_list(const char *url, struct sim_answer *a)
@@ -492,8 +496,12 @@ static void answer_list(const char *url, struct sim_answer *a)
 	if (is_in_bucket(c)) {
 		const char *object = strchr(c->prefix + 5, '/') + 1;
 
+		c->was_listed = true;
 		buf_adds(&a->body, "\"items\":[");
-		for (uint32_t i = 0; i < c->n_made; i++)
+		/* One after the other. */
+		for (uint32_t i = 0; i < c->n_made &&
+				     clk_mono_ms() >= c->done_at_ms + i * 6000;
+			i++)
 			buf_addf(&a->body, "%s{\"name\":\"%ssample_%u.mp4\",\"size\":\"60\"}",
 				i ? "," : "", object, (unsigned)i);
 		buf_adds(&a->body, "]");

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@
 #define HISTORIES_USUAL 2000
 #define SECONDS_USUAL 55
 #define WORKERS 2
+#define KINDS_MAX 40
 #define REAL_SECONDS_MAX 60 /* of one process */
 #define BEGIN_REAL_MS INT64_C(1736935200000) /* 2025-01-15, when the models lived */
 #define CREDENTIALS                                                                    \
@@ -35,9 +37,15 @@ struct sim sim;
 
 /* What the workers tell. */
 struct tally {
-	_Atomic uint64_t next, done, epochs, killed, cut, sends, acks, unknown, steps;
+	_Atomic uint64_t next, done, epochs, killed, cut, sends, acks, steps;
 	_Atomic uint64_t failed_seed;
+	_Atomic uint64_t journalled, adopted, in_parts, unknown_rows, settled_by_user;
 	_Atomic bool has_failed;
+	atomic_flag lock; /* seen */
+	struct {
+		char what[32];
+		uint64_t n;
+	} seen[KINDS_MAX]; /* of what became of paid requests */
 	char why[SIM_WHY_MAX];
 };
 
@@ -73,7 +81,7 @@ void sim_say(const char *fmt, ...)
 static void plan_make(struct sim_plan *p, uint64_t seed)
 {
 	struct dice d = dice_of(seed, 1);
-	static const int64_t totals[] = {300000, 1500000, 1000000000};
+	static const int64_t totals[] = {600000, 3000000, 1000000000, 1000000000};
 
 	*p = (struct sim_plan){
 		.backend = dice_is(&d, 75) ? BACKEND_VERTEX : BACKEND_GEMINI};
@@ -87,8 +95,8 @@ static void plan_make(struct sim_plan *p, uint64_t seed)
 	p->trouble = p->is_calm ? 0 : 10 + dice_below(&d, 60);
 	p->max_concurrent = 1 + dice_below(&d, 4);
 	p->total_ud = totals[dice_below(&d, ARRAY_SIZE(totals))];
-	p->day_ud = dice_is(&d, 50) ? p->total_ud : 400000;
-	p->user_ud = dice_is(&d, 70) ? p->day_ud : 150000;
+	p->day_ud = dice_is(&d, 60) ? p->total_ud : 1000000;
+	p->user_ud = dice_is(&d, 70) ? p->day_ud : 400000;
 	p->map_size = UINT64_C(1) << 30;
 	if (p->is_small_disk)
 		p->map_size = (UINT64_C(6) << 20) + dice_below(&d, 8u << 20);
@@ -126,6 +134,11 @@ static bool epoch_do(uint32_t epoch, uint32_t last, struct tally *t)
 	pid_t pid;
 
 	w->epoch = epoch;
+	for (uint32_t i = 0; i < w->n_files; i++) {
+		/* It ended inside: it may have been done. */
+		w->file[i].permit += w->file[i].is_permitting;
+		w->file[i].is_permitting = false;
+	}
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
@@ -166,6 +179,37 @@ static void store_remove(void)
 	}
 }
 
+static void count_kind(struct tally *t, const char *what)
+{
+	int i = 0;
+
+	while (atomic_flag_test_and_set(&t->lock))
+		;
+	while (i + 1 < KINDS_MAX && *t->seen[i].what && strcmp(t->seen[i].what, what))
+		i++;
+	snprintf(t->seen[i].what, sizeof(t->seen[i].what), "%s", what);
+	t->seen[i].n++;
+	atomic_flag_clear(&t->lock);
+}
+
+/* So that a reader sees what was tried. */
+static void count(struct tally *t, const struct sim_world *w)
+{
+	for (uint32_t i = 0; i < w->n_calls; i++) {
+		const struct sim_call *c = &w->call[i];
+
+		count_kind(t, c->what);
+		t->journalled += c->was_journalled;
+		t->adopted += c->was_listed && c->is_delivered;
+		t->in_parts += c->part[0] > 0;
+	}
+	t->sends += w->n_sends;
+	t->acks += w->n_acks;
+	t->unknown_rows += w->n_unknown;
+	t->settled_by_user += w->n_settled;
+	t->done++;
+}
+
 static bool history_do(uint64_t seed, struct tally *t)
 {
 	struct sim_world *w = sim.world;
@@ -185,9 +229,7 @@ static bool history_do(uint64_t seed, struct tally *t)
 		t->failed_seed = seed;
 		memcpy(t->why, w->why, sizeof(t->why));
 	}
-	t->sends += w->n_sends;
-	t->acks += w->n_acks;
-	t->done++;
+	count(t, w);
 	files_free(&sim);
 	return ok;
 }
@@ -312,6 +354,14 @@ int main(int argc, char **argv)
 	       " files handed out, %" PRIu64 " steps, %.1f s\n",
 		t->done, t->epochs, t->killed, t->cut, t->sends, t->acks, t->steps,
 		(double)(now_ms() - began) / 1000);
+	printf("# %" PRIu64 " operations seen in the journal, %" PRIu64
+	       " found in the bucket, %" PRIu64 " further parts, %" PRIu64
+	       " unknown at the end, %" PRIu64 " settled by hand\n#",
+		t->journalled, t->adopted, t->in_parts, t->unknown_rows,
+		t->settled_by_user);
+	for (int i = 0; i < KINDS_MAX && *t->seen[i].what; i++)
+		printf("%s %s %" PRIu64, i ? "," : "", t->seen[i].what, t->seen[i].n);
+	printf("\n");
 	if (t->has_failed)
 		printf("# seed %" PRIu64 ": %s\n# replay: test_sim %" PRIu64 "\n",
 			t->failed_seed, t->why, t->failed_seed);
