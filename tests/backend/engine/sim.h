@@ -69,9 +69,9 @@ struct sim_call {
 	enum sim_result result;
 	enum sim_where where;
 	bool is_jpeg, is_large;
-	bool is_ambiguous;  /* the answer does not tell, or did not come */
-	bool is_answered;   /* the answer arrived whole, or the operation's name */
-	bool is_delivered;  /* and so did all bytes of the result */
+	bool is_ambiguous; /* the answer does not tell, or did not come */
+	bool is_answered;  /* the answer arrived whole, or the operation's name */
+	bool is_delivered; /* and so did all bytes of the result */
 	bool is_operation;
 	bool was_listed;     /* it was found in the bucket */
 	bool was_journalled; /* its row was seen with the operation's name */
@@ -85,7 +85,7 @@ struct sim_call {
 struct sim_file {
 	struct request req;
 	struct request_place place;
-	uint32_t permit; /* raised by rm and by settling: it may be bought again */
+	uint32_t permit;    /* raised by rm and by settling: it may be bought again */
 	bool is_permitting; /* while that is under way */
 	/* What was promised to a client: these bytes, for ever. */
 	bool is_acked[SIM_DRAWS_MAX];
@@ -124,7 +124,8 @@ struct sim_plan {
 	enum backend_id backend;
 	bool has_bucket, has_fallback, is_small_disk, has_disk_faults, is_calm;
 	int64_t day_ud, total_ud, user_ud;
-	uint32_t n_files, n_epochs, trouble; /* percent of calls that do not just work */
+	uint32_t n_files, n_epochs,
+		trouble; /* percent of calls that do not just work */
 	uint32_t max_concurrent;
 	uint64_t map_size;
 };

@@ -193,8 +193,8 @@ static void check_limit(const char *what, const char *day, uint32_t uid, int64_t
 
 static void check_budget(void)
 {
-	check_limit("the total budget is passed", NULL, LEDGER_ANY_UID,
-		sim.plan.total_ud);
+	check_limit(
+		"the total budget is passed", NULL, LEDGER_ANY_UID, sim.plan.total_ud);
 	for (uint32_t i = 0; i < n_lines; i++) {
 		check_limit("the budget of a day is passed", lines[i].day,
 			LEDGER_ANY_UID, sim.plan.day_ud);
@@ -218,13 +218,13 @@ static void check_price(const struct sim_call *c, uint32_t i, const struct line 
 {
 	const struct sim_file *f = &sim.world->file[l->file];
 
-	if (c->result == SIM_GOOD && c->is_delivered && !c->is_ambiguous && !c->was_listed &&
-		l->state == LEDGER_SETTLED && f->permit == c->permit[i] &&
-		l->charged_ud != l->billed_ud)
+	if (c->result == SIM_GOOD && c->is_delivered && !c->is_ambiguous &&
+		!c->was_listed && l->state == LEDGER_SETTLED &&
+		f->permit == c->permit[i] && l->charged_ud != l->billed_ud)
 		sim_fail("row %" PRIu64 " says %" PRId64 " and %" PRId64
 			 " were billed (call %d, %s)",
-			l->id, l->charged_ud, l->billed_ud,
-			(int)(c - sim.world->call), c->what);
+			l->id, l->charged_ud, l->billed_ud, (int)(c - sim.world->call),
+			c->what);
 }
 
 static void add_calls(void)
@@ -336,8 +336,7 @@ static void check_unknown(int file)
 {
 	struct file_brief b;
 	uint32_t draw = 0;
-	int r = cache_brief(
-		sim.cache, &sim.world->file[file].place.key, &b, &draw);
+	int r = cache_brief(sim.cache, &sim.world->file[file].place.key, &b, &draw);
 
 	if (r < 0 && r != -ENOENT)
 		sim_fail("file %d cannot be read", file);
@@ -351,7 +350,8 @@ static void check_unknown(int file)
 
 /* ---- nothing that reached us is lost ---- */
 
-static bool has_tag(uint64_t blob_id, uint64_t size, const struct sim_call *c, uint32_t take)
+static bool has_tag(
+	uint64_t blob_id, uint64_t size, const struct sim_call *c, uint32_t take)
 {
 	char head[HEAD_BYTES], tag[SIM_TAG_MAX];
 	size_t n = size < sizeof(head) ? size : sizeof(head);

@@ -75,8 +75,7 @@ static void forget(void)
 }
 
 /* The newest first, so that what was there at the flush is what stays. */
-static void undo_from(
-	struct sim_world *w, int fd, size_t off, size_t n, struct dice *d)
+static void undo_from(struct sim_world *w, int fd, size_t off, size_t n, struct dice *d)
 {
 	struct undo_head h;
 	struct dice page;

@@ -169,8 +169,8 @@ static void settle(void)
 static void turn_clock(void)
 {
 	static const int64_t most[] = {20 * 60 * 1000, 3600 * 1000, 2 * DAY_MS};
-	int64_t ms = dice_below(&sim.act,
-		(uint32_t)most[dice_below(&sim.act, ARRAY_SIZE(most))]);
+	int64_t ms = dice_below(
+		&sim.act, (uint32_t)most[dice_below(&sim.act, ARRAY_SIZE(most))]);
 
 	if (dice_is(&sim.act, 35))
 		ms = -ms;
@@ -194,7 +194,8 @@ static void act(void)
 	else if (roll < 71)
 		turn_clock();
 	else
-		sched_sleep_ms(dice_below(&sim.act, dice_is(&sim.act, 70) ? 4000 : 90000));
+		sched_sleep_ms(
+			dice_below(&sim.act, dice_is(&sim.act, 70) ? 4000 : 90000));
 }
 
 /* ---- waiting ---- */

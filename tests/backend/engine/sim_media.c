@@ -12,7 +12,8 @@
 
 static const char png[SIGNATURE] = "\x89PNG\r\n\x1a\n...";
 static const char jpeg[SIGNATURE] = "\xff\xd8\xff.........";
-static const char mp4[SIGNATURE] = {0, 0, 0, 24, 'f', 't', 'y', 'p', 'm', 'p', '4', '2'};
+static const char mp4[SIGNATURE] = {
+	0, 0, 0, 24, 'f', 't', 'y', 'p', 'm', 'p', '4', '2'};
 
 static bool is_broken(void)
 {
@@ -45,8 +46,8 @@ int quality_measure(const char *exe, const struct quality_source *src, int timeo
 	(void)exe, (void)timeout_ms, (void)stop;
 	if (is_broken())
 		return err_set(err, EIO, "the worker crashed");
-	*ret = (struct quality){.kind = src->type == MEDIA_MP4 ? QUALITY_VIDEO
-							       : QUALITY_PICTURE,
+	*ret = (struct quality){
+		.kind = src->type == MEDIA_MP4 ? QUALITY_VIDEO : QUALITY_PICTURE,
 		.metrics_version = QUALITY_METRICS_VERSION,
 		.size_bytes = src->size,
 		.width = 16,

@@ -126,8 +126,8 @@ static bool give_piece(struct http_call *c, size_t end)
 	if (n > left)
 		n = left;
 	c->is_inside = true;
-	r = c->ops->on_data(c->user, c->answer.body.data + c->sent, n, c->answer.status,
-		&c->why);
+	r = c->ops->on_data(
+		c->user, c->answer.body.data + c->sent, n, c->answer.status, &c->why);
 	c->is_inside = false;
 	c->sent += n;
 	if (c->is_dead) {
@@ -149,7 +149,8 @@ static void on_timer(struct timer *t)
 	size_t end = is_cut ? c->answer.cut_at : c->answer.body.len;
 
 	if (clk_mono_ms() >= c->deadline_ms) {
-		finish(c, c->sent ? HTTP_CUT : HTTP_SENT, ETIMEDOUT, "no answer in time");
+		finish(c, c->sent ? HTTP_CUT : HTTP_SENT, ETIMEDOUT,
+			"no answer in time");
 	} else if (c->answer.fate == FATE_NOT_SENT) {
 		finish(c, HTTP_NOT_SENT, ENETUNREACH, "cannot connect");
 	} else if (c->answer.fate == FATE_SENT) {

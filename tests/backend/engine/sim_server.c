@@ -21,17 +21,21 @@
 void server_tag(const struct sim_call *c, uint32_t take, char ret[static SIM_TAG_MAX])
 {
 	memset(ret, '.', SIM_TAG_MAX);
-	snprintf(ret, SIM_TAG_MAX, "call=%u take=%u;",
-		(unsigned)(c - sim.world->call), (unsigned)take);
+	snprintf(ret, SIM_TAG_MAX, "call=%u take=%u;", (unsigned)(c - sim.world->call),
+		(unsigned)take);
 	ret[strlen(ret)] = '.';
 }
 
-static void add_media(const struct sim_call *c, uint32_t take, bool video, struct buf *b)
+static void add_media(
+	const struct sim_call *c, uint32_t take, bool video, struct buf *b)
 {
 	char tag[SIM_TAG_MAX];
 
 	if (video)
-		buf_add(b, "\0\0\0\x18" "ftypmp42", 12);
+		buf_add(b,
+			"\0\0\0\x18"
+			"ftypmp42",
+			12);
 	else if (c->is_jpeg)
 		buf_add(b, "\xff\xd8\xff.........", 12);
 	else
@@ -39,11 +43,14 @@ static void add_media(const struct sim_call *c, uint32_t take, bool video, struc
 	server_tag(c, take, tag);
 	buf_add(b, tag, sizeof(tag));
 	for (size_t i = 0; c->is_large && i < LARGE_BYTES; i += 64)
-		buf_add(b, "0123456789abcdef0123456789abcdef"
-			   "0123456789abcdef0123456789abcdef", 64);
+		buf_add(b,
+			"0123456789abcdef0123456789abcdef"
+			"0123456789abcdef0123456789abcdef",
+			64);
 }
 
-static void add_base64(const struct sim_call *c, uint32_t take, bool video, struct buf *b)
+static void add_base64(
+	const struct sim_call *c, uint32_t take, bool video, struct buf *b)
 {
 	scoped(buf_finish) struct buf raw = {0};
 
@@ -63,9 +70,8 @@ static struct sim_call *call_new(struct paid *p)
 		sim_fail("more calls than a history can have");
 	if (p->n_cur > SIM_TAKES_MAX)
 		sim_fail("a call of %u takes", (unsigned)p->n_cur);
-	*c = (struct sim_call){.epoch = w->epoch,
-		.n = p->n_cur,
-		.arrived_real_ms = clk_real_ms()};
+	*c = (struct sim_call){
+		.epoch = w->epoch, .n = p->n_cur, .arrived_real_ms = clk_real_ms()};
 	w->n_calls++;
 	w->n_sends++;
 	snprintf(c->prefix, sizeof(c->prefix), "%s", p->prefix);
@@ -124,9 +130,10 @@ static void check_once(const struct sim_call *c, uint32_t i)
 				was->draw[k] == c->draw[i] &&
 				was->part[k] == c->part[i] &&
 				!may_buy_again(was, k, c->permit[i]))
-				sim_fail("bought twice: file %d draw %u part %u by call "
-					 "%d (%s, row %" PRIu64 ") and call %d (row "
-					 "%" PRIu64 ")",
+				sim_fail(
+					"bought twice: file %d draw %u part %u by call "
+					"%d (%s, row %" PRIu64 ") and call %d (row "
+					"%" PRIu64 ")",
 					c->file[i], (unsigned)c->draw[i],
 					(unsigned)c->part[i],
 					(int)(was - sim.world->call), was->what,
@@ -188,7 +195,8 @@ static const struct refusal {
 		"\"retryDelay\":\"4s\"}]}}"},
 	{"429 day", FATE_ANSWERED, 429, false, -1,
 		"{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\","
-		"\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.QuotaFailure\","
+		"\"details\":[{\"@type\":\"type.googleapis.com/"
+		"google.rpc.QuotaFailure\","
 		"\"violations\":[{\"quotaId\":\"RequestsPerDay\"}]}]}}"},
 	{"503 rpc", FATE_ANSWERED, 503, false, -1,
 		"{\"error\":{\"code\":503,\"status\":\"UNAVAILABLE\"}}"},
@@ -252,7 +260,8 @@ static void imagen_body_of(const struct sim_call *c, struct buf *b)
 {
 	buf_adds(b, "{\"predictions\":[");
 	for (uint32_t i = 0; i < c->n_made; i++) {
-		buf_adds(b, i ? ",{\"bytesBase64Encoded\":\"" : "{\"bytesBase64Encoded\":\"");
+		buf_adds(b, i ? ",{\"bytesBase64Encoded\":\""
+			      : "{\"bytesBase64Encoded\":\"");
 		if (c->result == SIM_UNUSABLE)
 			buf_adds(b, "bm90IGEgcGljdHVyZSBhdCBhbGw=");
 		else
@@ -260,7 +269,9 @@ static void imagen_body_of(const struct sim_call *c, struct buf *b)
 		buf_adds(b, "\",\"mimeType\":\"image/png\"}");
 	}
 	for (uint32_t i = c->n_made; i < c->n; i++)
-		buf_addf(b, "%s{\"raiFilteredReason\":\"filtered. Support codes: 39322892\"}",
+		buf_addf(b,
+			"%s{\"raiFilteredReason\":\"filtered. Support codes: "
+			"39322892\"}",
 			i ? "," : "");
 	buf_adds(b, "]}");
 }
@@ -274,8 +285,10 @@ static void gemini_body_of(const struct sim_call *c, bool text, struct buf *b)
 	if (c->result == SIM_REFUSED) {
 		buf_adds(b, "\"finishReason\":\"SAFETY\"");
 	} else if (text) {
-		buf_addf(b, "\"content\":{\"parts\":[{\"text\":\"............%s\"}]},"
-			    "\"finishReason\":\"STOP\"", tag);
+		buf_addf(b,
+			"\"content\":{\"parts\":[{\"text\":\"............%s\"}]},"
+			"\"finishReason\":\"STOP\"",
+			tag);
 	} else {
 		buf_adds(b, "\"content\":{\"parts\":[{\"inlineData\":{\"data\":\"");
 		if (c->result == SIM_UNUSABLE)
@@ -284,8 +297,10 @@ static void gemini_body_of(const struct sim_call *c, bool text, struct buf *b)
 			add_base64(c, 0, false, b);
 		buf_adds(b, "\"}}]},\"finishReason\":\"STOP\"");
 	}
-	buf_addf(b, "}],\"usageMetadata\":{\"promptTokenCount\":%d,"
-		    "\"candidatesTokenCount\":%d}}", TOKENS_IN, TOKENS_OUT);
+	buf_addf(b,
+		"}],\"usageMetadata\":{\"promptTokenCount\":%d,"
+		"\"candidatesTokenCount\":%d}}",
+		TOKENS_IN, TOKENS_OUT);
 }
 
 /* Decided when it is accepted; told when it is done. */
@@ -293,10 +308,11 @@ static void operation_begin(struct sim_call *c, struct sim_answer *a)
 {
 	c->is_operation = true;
 	c->done_at_ms = clk_mono_ms() + dice_below(&sim.net, OPERATION_MOST_MS);
-	c->where = c->prefix[0] && dice_is(&sim.net, 70)              ? SIM_BUCKET
-		   : sim.plan.backend == BACKEND_GEMINI ? SIM_DOWNLOAD
-							: SIM_INLINE;
-	buf_addf(&a->body, sim.plan.backend == BACKEND_GEMINI
+	c->where = c->prefix[0] && dice_is(&sim.net, 70) ? SIM_BUCKET
+		   : sim.plan.backend == BACKEND_GEMINI  ? SIM_DOWNLOAD
+							 : SIM_INLINE;
+	buf_addf(&a->body,
+		sim.plan.backend == BACKEND_GEMINI
 			? "{\"name\":\"models/veo/operations/%d\"}"
 			: "{\"name\":\"projects/p/locations/us-central1/publishers/"
 			  "google/models/veo/operations/%d\"}",
@@ -363,8 +379,7 @@ static struct sim_call *call_at(const char *digits)
 	char text[12];
 
 	snprintf(text, sizeof(text), "%.*s", (int)strspn(digits, "0123456789"), digits);
-	if (!sim.world->n_calls ||
-		str_parse_u64(text, sim.world->n_calls - 1, &n) < 0)
+	if (!sim.world->n_calls || str_parse_u64(text, sim.world->n_calls - 1, &n) < 0)
 		sim_fail("no such call: %s", digits);
 	return &sim.world->call[n];
 }
@@ -381,9 +396,10 @@ static void result_body(const struct sim_call *c, struct buf *b)
 		if (c->where == SIM_BUCKET) {
 			buf_addf(b, "{\"gcsUri\":\"%ssample_%u.mp4\"}", c->prefix, i);
 		} else if (c->where == SIM_DOWNLOAD) {
-			buf_addf(b, "{\"video\":{\"uri\":\"https://"
-				    "generativelanguage.googleapis.com/v1beta/files/"
-				    "%d-%u:download?alt=media\"}}",
+			buf_addf(b,
+				"{\"video\":{\"uri\":\"https://"
+				"generativelanguage.googleapis.com/v1beta/files/"
+				"%d-%u:download?alt=media\"}}",
 				(int)(c - sim.world->call), i);
 		} else {
 			buf_adds(b, "{\"bytesBase64Encoded\":\"");
@@ -393,8 +409,9 @@ static void result_body(const struct sim_call *c, struct buf *b)
 	}
 	buf_adds(b, "]");
 	if (c->n_made < c->n && c->result != SIM_UNUSABLE)
-		buf_addf(b, ",\"raiMediaFilteredCount\":%u,"
-			    "\"raiMediaFilteredReasons\":[\"Support codes: 39322892\"]",
+		buf_addf(b,
+			",\"raiMediaFilteredCount\":%u,"
+			"\"raiMediaFilteredReasons\":[\"Support codes: 39322892\"]",
 			(unsigned)(c->n - c->n_made));
 	buf_adds(b, dev ? "}}}" : "}}");
 }
@@ -422,12 +439,15 @@ static void answer_poll(const char *digits, struct sim_answer *a)
 	if (c->is_lost) {
 		a->status = 404;
 		c->is_ambiguous = true;
-		buf_adds(&a->body, "{\"error\":{\"code\":404,\"status\":\"NOT_FOUND\"}}");
+		buf_adds(&a->body,
+			"{\"error\":{\"code\":404,\"status\":\"NOT_FOUND\"}}");
 	} else if (clk_mono_ms() < c->done_at_ms) {
 		buf_adds(&a->body, "{\"name\":\"x\"}");
 	} else if (c->rpc_error) {
-		buf_addf(&a->body, "{\"done\":true,\"error\":{\"code\":%d,"
-				   "\"message\":\"it failed\"}}", c->rpc_error);
+		buf_addf(&a->body,
+			"{\"done\":true,\"error\":{\"code\":%d,"
+			"\"message\":\"it failed\"}}",
+			c->rpc_error);
 		a->call = c;
 		a->ends_call = true;
 	} else {
@@ -476,8 +496,8 @@ static struct sim_call *call_of_object(const char *name)
 
 static bool is_in_bucket(const struct sim_call *c)
 {
-	return c && c->is_operation && c->result == SIM_GOOD && c->where == SIM_BUCKET &&
-	       clk_mono_ms() >= c->done_at_ms;
+	return c && c->is_operation && c->result == SIM_GOOD &&
+	       c->where == SIM_BUCKET && clk_mono_ms() >= c->done_at_ms;
 }
 
 static void answer_list(const char *url, struct sim_answer *a)
@@ -499,10 +519,10 @@ static void answer_list(const char *url, struct sim_answer *a)
 		c->was_listed = true;
 		buf_adds(&a->body, "\"items\":[");
 		/* One after the other. */
-		for (uint32_t i = 0; i < c->n_made &&
-				     clk_mono_ms() >= c->done_at_ms + i * 6000;
-			i++)
-			buf_addf(&a->body, "%s{\"name\":\"%ssample_%u.mp4\",\"size\":\"60\"}",
+		for (uint32_t i = 0;
+			i < c->n_made && clk_mono_ms() >= c->done_at_ms + i * 6000; i++)
+			buf_addf(&a->body,
+				"%s{\"name\":\"%ssample_%u.mp4\",\"size\":\"60\"}",
 				i ? "," : "", object, (unsigned)i);
 		buf_adds(&a->body, "]");
 	}

@@ -27,7 +27,7 @@
 #define SECONDS_USUAL 55
 #define WORKERS 2
 #define KINDS_MAX 40
-#define REAL_SECONDS_MAX 60 /* of one process */
+#define REAL_SECONDS_MAX 60                  /* of one process */
 #define BEGIN_REAL_MS INT64_C(1736935200000) /* 2025-01-15, when the models lived */
 #define CREDENTIALS                                                                    \
 	"{\"type\":\"authorized_user\",\"client_id\":\"i\",\"client_secret\":\"s\","   \
@@ -169,8 +169,8 @@ static bool epoch_do(uint32_t epoch, uint32_t last, struct tally *t)
 
 static void store_remove(void)
 {
-	static const char *const names[] = {"store.mdb", "store.mdb-lock",
-		"store.mdb.new", "store.mdb.new-lock"};
+	static const char *const names[] = {
+		"store.mdb", "store.mdb-lock", "store.mdb.new", "store.mdb.new-lock"};
 	char path[128];
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
