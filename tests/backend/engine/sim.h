@@ -122,7 +122,8 @@ struct sim_world {
 /* How this history is. Chosen from the seed alone. */
 struct sim_plan {
 	enum backend_id backend;
-	bool has_bucket, has_fallback, is_small_disk, has_disk_faults, is_calm;
+	bool has_bucket, has_fallback, is_small_disk, has_disk_faults, is_calm,
+		is_video;
 	int64_t day_ud, total_ud, user_ud;
 	uint32_t n_files, n_epochs,
 		trouble; /* percent of calls that do not just work */
@@ -195,5 +196,6 @@ int file_of_key(const struct digest *key); /* -1: none */
 /* ---- sim_epoch.c, sim_check.c ---- */
 
 void epoch_run(void) __attribute__((noreturn));
-/* Of an open store without an engine. is_end: nothing is under way any more. */
-void check_store(bool is_end);
+/* Of an open store without an engine. is_after: the engine ended in order; is_end: and
+ * everything was waited for. */
+void check_store(bool is_after, bool is_end);

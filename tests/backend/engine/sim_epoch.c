@@ -312,14 +312,14 @@ void epoch_run(void)
 		sim_say("  %s", err.why);
 		_exit(0);
 	}
-	check_store(false);
+	check_store(false, false);
 	start();
 	if (sim.is_last)
 		last_rounds();
 	else
 		live();
 	stop();
-	check_store(sim.is_last);
+	check_store(true, sim.is_last);
 	cache_close(sim.cache);
 	_exit(0);
 }

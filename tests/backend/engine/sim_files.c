@@ -59,6 +59,8 @@ void files_make(struct sim *s)
 	while (s->world->n_files < s->plan.n_files) {
 		const struct kind *k = &kinds[dice_below(&d, ARRAY_SIZE(kinds))];
 
+		if (s->plan.is_video && !k->seconds)
+			continue;
 		prompt++;
 		for (uint32_t t = 1; t <= k->takes && s->world->n_files < SIM_FILES_MAX;
 			t++)

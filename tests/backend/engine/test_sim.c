@@ -86,6 +86,7 @@ static void plan_make(struct sim_plan *p, uint64_t seed)
 	*p = (struct sim_plan){
 		.backend = dice_is(&d, 75) ? BACKEND_VERTEX : BACKEND_GEMINI};
 	p->has_bucket = p->backend == BACKEND_VERTEX && dice_is(&d, 50);
+	p->is_video = dice_is(&d, 25);
 	p->has_fallback = dice_is(&d, 70);
 	p->is_calm = dice_is(&d, 15);
 	p->is_small_disk = dice_is(&d, 8);
