@@ -312,6 +312,7 @@ void epoch_run(void)
 		sim_say("  %s", err.why);
 		_exit(0);
 	}
+	sched_sleep_ms(1); /* until the store thread has nothing to do */
 	check_store(false, false);
 	start();
 	if (sim.is_last)
@@ -319,6 +320,7 @@ void epoch_run(void)
 	else
 		live();
 	stop();
+	sched_sleep_ms(1);
 	check_store(true, sim.is_last);
 	cache_close(sim.cache);
 	_exit(0);

@@ -79,6 +79,15 @@ bool http_is_secure_url(const char *url)
 	return str_starts(url, "https://");
 }
 
+/* Where it hurts: while a paid call is under way. */
+static void may_die(const struct http_call *c)
+{
+	bool is_paid = c->answer.call != NULL;
+
+	if (!sim.is_last && !sim.plan.is_calm && dice_is(&sim.net, is_paid ? 3 : 1))
+		sim_die(SIM_KILLED);
+}
+
 /* ---- the end ---- */
 
 static void finish(struct http_call *c, enum http_fate fate, int code, const char *why)
@@ -94,6 +103,7 @@ static void finish(struct http_call *c, enum http_fate fate, int code, const cha
 	if (fate != HTTP_ANSWERED && !err.code)
 		err_set(&err, code, "%s", why);
 	sched_yield_here();
+	may_die(c);
 	c->is_inside = true;
 	if (fate == HTTP_ANSWERED)
 		server_delivered(&c->answer);
