@@ -14,10 +14,14 @@
 #define IN_FLIGHT_MAX 8
 #define IN_FLIGHT_ALL_MAX 32
 
+#define KEPT_MAX                                                                       \
+	(512u << 20) /* bytes kept of a writer that the store has no room for */
+
 /* A full chunk on its way to the store thread. */
 struct chunk_op {
 	struct op op;
 	struct blob_writer *w;
+	struct chunk_op *next; /* among those kept */
 	uint32_t index;
 	size_t len;
 	uint8_t data[];
@@ -30,7 +34,7 @@ struct blob_writer {
 	struct chunk_op *tail; /* being filled */
 	uint64_t size;
 	uint32_t n_chunks; /* handed over */
-	bool is_finished, is_adopted;
+	bool is_finished, is_adopted, keeps;
 	uint8_t head[MEDIA_SNIFF_BYTES];
 
 	/* store thread */
@@ -42,6 +46,8 @@ struct blob_writer {
 	void (*on_room)(void *user); /* NULL: write waits */
 	void *on_room_user;
 	bool wants_room;
+	struct chunk_op *kept; /* what could not be stored, if it keeps */
+	uint64_t kept_bytes;
 	int in_flight;
 	int failed; /* -errno of the first chunk that could not be stored */
 };
@@ -183,6 +189,14 @@ static int chunk_run(struct op *op, MDB_txn *txn)
 	return r;
 }
 
+/* Under its lock. */
+static void keep(struct blob_writer *w, struct chunk_op *chunk)
+{
+	chunk->next = w->kept;
+	w->kept = chunk;
+	w->kept_bytes += chunk->len;
+}
+
 static int in_flight_max(const struct blob_writer *w)
 {
 	int n = IN_FLIGHT_ALL_MAX / (atomic_load(&w->cache->n_writers) + 1);
@@ -205,6 +219,8 @@ static void chunk_done(struct op *op)
 	w->in_flight--;
 	if (op->result < 0 && !w->failed)
 		w->failed = op->result;
+	if (op->result < 0 && w->keeps)
+		keep(w, steal_ptr(chunk));
 	pthread_cond_signal(&w->room);
 	if (w->wants_room && w->on_room && !is_full(w)) {
 		w->wants_room = false;
@@ -240,6 +256,28 @@ void blob_writer_notify(struct blob_writer *w, void (*on_room)(void *user), void
 	w->on_room = on_room;
 	w->on_room_user = user;
 	pthread_mutex_unlock(&w->lock);
+}
+
+void blob_writer_keep(struct blob_writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->keeps = true;
+	pthread_mutex_unlock(&w->lock);
+}
+
+int blob_writer_chunk(struct blob_writer *w, uint32_t index, const uint8_t **ret,
+	size_t *ret_len, uint64_t *ret_id)
+{
+	const struct chunk_op *chunk = w->tail && index == w->n_chunks ? w->tail : NULL;
+
+	for (const struct chunk_op *k = w->kept; k && !chunk; k = k->next)
+		chunk = k->index == index ? k : NULL;
+	*ret_id = w->blob_id;
+	if (!chunk)
+		return -ENOENT;
+	*ret = chunk->data;
+	*ret_len = chunk->len;
+	return 0;
 }
 
 bool blob_writer_is_full(struct blob_writer *w)
@@ -282,9 +320,13 @@ static int tail_hand_over(struct blob_writer *w, struct err *err)
 	r = w->failed;
 	if (!r)
 		w->in_flight++;
+	if (r < 0 && w->keeps && w->kept_bytes < KEPT_MAX) {
+		chunk->index = w->n_chunks++;
+		keep(w, steal_ptr(w->tail));
+	}
 	pthread_mutex_unlock(&w->lock);
 	if (r < 0)
-		return err_errno(err, -r, "cannot store the bytes");
+		return w->tail ? err_errno(err, -r, "cannot store the bytes") : 0;
 	chunk->index = w->n_chunks++;
 	w->tail = NULL;
 	writer_submit(&w->cache->writer, &chunk->op);
@@ -344,7 +386,13 @@ uint64_t blob_writer_tail(const struct blob_writer *w)
 
 static void writer_destroy(struct blob_writer *w)
 {
+	struct chunk_op *next;
+
 	atomic_fetch_sub(&w->cache->n_writers, 1);
+	for (; w->kept; w->kept = next) {
+		next = w->kept->next;
+		free(w->kept);
+	}
 	hasher_free(w->hasher);
 	free(w->tail);
 	pthread_mutex_destroy(&w->lock);

@@ -12,7 +12,7 @@ enum pending {
 
 struct manifest {
 	uint64_t blob_id, size;
-	uint32_t refs; /* records and inputs that name it */
+	uint32_t refs; /* records, inputs and paid parts that name it */
 	enum media_type type;
 };
 
@@ -35,6 +35,10 @@ void blob_writer_adopted(struct blob_writer *w);
 /* One reference fewer; without any the bytes are dropped. *ret_freed: bytes. */
 int blob_unref(struct cache *c, MDB_txn *txn, const struct digest *sha,
 	enum pending how, uint64_t *ret_freed);
+/* A chunk of a finished writer that is not in the store: its memory. -ENOENT: it is,
+ * under *ret_id. */
+int blob_writer_chunk(struct blob_writer *w, uint32_t index, const uint8_t **ret,
+	size_t *ret_len, uint64_t *ret_id);
 /* Bytes that go with the adopting operation. */
 uint64_t blob_writer_tail(const struct blob_writer *w);
 

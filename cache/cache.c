@@ -60,6 +60,7 @@ int cache_open(const struct cache_config *config, struct cache **ret, struct err
 	c->now_ms = config->now_ms ? config->now_ms : clk_real_ms;
 	pthread_mutex_init(&c->ledger.one_at_a_time, NULL);
 	saved_init(&c->saved);
+	lodging_init(&c->lodging);
 	collector_init(&c->collector, c);
 	r = db_open(&c->db, config->dir, config->map_size, err);
 	if (!r)
@@ -88,6 +89,7 @@ void cache_close(struct cache *c)
 	pthread_mutex_lock(&c->collector.lock);
 	c->is_closing = true;
 	pthread_mutex_unlock(&c->collector.lock);
+	lodging_finish(&c->lodging);
 	writer_stop(&c->writer);
 	saved_finish(&c->saved);
 	collector_finish(&c->collector);

@@ -72,16 +72,16 @@ struct cache_place {
 /* Stores a record: index, listing, totals, in one durable commit. GENERATED takes over
  * the bytes of `w` (finished by the call, freed by the caller) and sets blob fields;
  * FAILED and UNKNOWN take w == NULL. A FAILED record is replaced by any later one.
- * Money is not counted here: charged_ud is for people, the ledger's rows (cache/ledger.h)
- * for the totals. Several files, or one that was paid for: cache_commit_all.
+ * Money is not counted here: charged_ud is for people, totals follow the rows of
+ * cache/ledger.h. Several files, or one that was paid for: cache_commit_all.
  * -EEXIST: this draw is generated already (the bytes are dropped). -ENOSPC. */
 struct blob_writer;
 int cache_commit(struct cache *c, const struct cache_place *place, struct record *rec,
 	struct blob_writer *w, struct blob_writer *orig, struct err *err);
 
 /* rm: the current draw goes to the history, the next open is a new one. A FAILED or
- * UNKNOWN record is cleared; calls of unknown outcome for this file are written off, also
- * where no record tells of them: they stay spent. -ENOENT nothing recorded. */
+ * UNKNOWN record is cleared; calls of unknown outcome for it are written off (they stay
+ * spent), also where no record tells of them. -ENOENT nothing recorded. */
 int cache_remove(struct cache *c, const struct cache_place *place, struct err *err);
 
 /* Adds the quality report to a GENERATED record (same draw), and to the counters of the
@@ -112,12 +112,20 @@ int blob_writer_write(
 	struct blob_writer *w, const void *data, size_t len, struct err *err);
 uint64_t blob_writer_size(const struct blob_writer *w);
 enum media_type blob_writer_type(const struct blob_writer *w); /* by its first bytes */
-/* For a thread that must not wait: write never does any more. Who finds it full gives it
- * nothing until `on_room` was called, once, on the store thread, where it must not
+/* For a thread that must not wait: write never does any more. Who finds it full gives
+ * it nothing until `on_room` was called, once, on the store thread, where it must not
  * block. NULL ends that: on_room does not run afterwards. */
 void blob_writer_notify(struct blob_writer *w, void (*on_room)(void *user), void *user);
 bool blob_writer_is_full(struct blob_writer *w);
 void blob_writer_free(struct blob_writer *w); /* drops what was not committed */
+
+/* For bytes that are paid for: what the store has no room for stays in memory, and it
+ * is the commit that fails. Before the first write. */
+void blob_writer_keep(struct blob_writer *w);
+/* Serves the bytes of a writer whose commit found the store full until the store is
+ * closed: the blob id is good for cache_view_iov and cache_read. Takes the writer.
+ * -ENOMEM: it is still the caller's. */
+int cache_lodge(struct cache *c, struct blob_writer *w, uint64_t *ret_blob_id);
 
 /* Reading in place. Between begin and end the returned iov point into the map; end it
  * before waiting for anything. begin may fail with -ENOMEM. */

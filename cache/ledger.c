@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: MIT
-#define LOG_TAG "ledger"
 #include "cache/ledger.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cache/base/log.h"
 #include "cache/base/mem.h"
-#include "cache/base/money.h"
 #include "cache/ledger_txn.h"
 
 /* ---- the picture in ledger.h ---- */
@@ -145,34 +141,13 @@ static int move_one(struct move_op *o, MDB_txn *txn, uint64_t id, int64_t now)
 	return ledger_put(o->cache, txn, &was, &k);
 }
 
-/* Before anything is written, so that a refusal disturbs nobody in the batch. */
-static int move_check_all(struct move_op *o, MDB_txn *txn)
-{
-	int r = 0;
-
-	for (size_t i = 0; !r && i < o->n; i++) {
-		scoped(ledger_row_finish) struct ledger_row k = {0};
-
-		r = ledger_get(o->cache, txn, o->id[i], &k, &o->err);
-		if (!r)
-			r = move_check(&o->m, &k, &o->err);
-	}
-	return r;
-}
-
 static int move_run(struct op *op, MDB_txn *txn)
 {
 	struct move_op *o = container_of(op, struct move_op, op);
 	int64_t now;
-	int r;
+	int r = ledger_tick(o->cache, txn, &now);
 
 	o->err = (struct err){0};
-	r = move_check_all(o, txn);
-	if (r < 0) {
-		op->is_untouched = true;
-		return r;
-	}
-	r = ledger_tick(o->cache, txn, &now);
 	for (size_t i = 0; !r && i < o->n; i++)
 		r = move_one(o, txn, o->id[i], now);
 	return r;

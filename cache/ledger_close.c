@@ -1,39 +1,23 @@
 // SPDX-License-Identifier: MIT
 /* How calls end together with what is stored or removed in the same commit. */
-#define LOG_TAG "ledger"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cache/base/log.h"
 #include "cache/base/mem.h"
-#include "cache/base/money.h"
 #include "cache/blob.h"
 #include "cache/index.h"
 #include "cache/ledger_txn.h"
 
 /* ---- a call ends ---- */
 
-/* What arrives for a call that was written off meanwhile is welcome, and booked where it
- * cost more than was assumed. */
+/* What arrives for a call that was written off meanwhile is welcome, and booked where
+ * it cost more than was assumed. */
 static bool is_late(const struct ledger_row *r, enum ledger_state to)
 {
 	return r->state == LEDGER_SETTLED && to == LEDGER_SETTLED &&
 	       !ledger_is_kept_part(r);
-}
-
-static void warn_above(const struct ledger_row *r, int64_t charged_ud)
-{
-	char held[MONEY_TEXT], charged[MONEY_TEXT];
-
-	if (charged_ud <= r->held_ud)
-		return;
-	money_format(r->held_ud, held);
-	money_format(charged_ud, charged);
-	log_warn("a call cost more than was held for it id=%" PRIu64
-		 " model=%s held_usd=%s charged_usd=%s",
-		r->id, r->model, held, charged);
 }
 
 /* Changes the row in memory. -EINVAL. */
@@ -52,8 +36,6 @@ static int row_end(struct ledger_row *r, enum ledger_state to, int64_t charged_u
 		return err_set(err, EINVAL, "a settled call needs what it cost");
 	if (late && charged_ud < r->charged_ud)
 		charged_ud = r->charged_ud;
-	if (to == LEDGER_SETTLED)
-		warn_above(r, charged_ud);
 	ledger_become(r, to, charged_ud, now);
 	return 0;
 }

@@ -18,7 +18,7 @@ void order_finish(struct order *d)
 	*d = (struct order){0};
 }
 
-/* A place that is too deep keeps its number of names, which is what place_check says. */
+/* Of a place that is too deep only the number of names, which place_check refuses. */
 static int place_copy(struct order *d, const struct cache_place *from)
 {
 	int r = 0;
@@ -34,7 +34,7 @@ static int place_copy(struct order *d, const struct cache_place *from)
 		d->prompt_id = *from->prompt_id;
 		d->place.prompt_id = &d->prompt_id;
 	}
-	for (size_t i = 0; !r && i < from->n && i < CACHE_DEPTH_MAX; i++)
+	for (size_t i = 0; !r && from->n <= CACHE_DEPTH_MAX && i < from->n; i++)
 		r = ledger_set_text(&d->name[i], from->name[i]);
 	return r;
 }

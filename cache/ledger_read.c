@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What others ask of the ledger. No read transaction is open while they look at a row. */
+/* What others ask of the ledger. While they look at a row, no transaction is open. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

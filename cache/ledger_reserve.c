@@ -398,7 +398,8 @@ int ledger_reserve(struct cache *c, const struct ledger_order *orders, size_t n,
 
 	if (!o)
 		return -ENOMEM;
-	o->op = (struct op){.run = reserve_run, .done = reserve_done};
+	/* What is reserved is worth nothing until `sent` is durable. */
+	o->op = (struct op){.run = reserve_run, .done = reserve_done, .is_draft = true};
 	o->cache = c;
 	o->n = n;
 	o->done = done;

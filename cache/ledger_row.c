@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Rows of the ledger as they are stored, and what they mean for totals and tables.
  *
- * Stored: version 1, the fields of encode_fixed, then strings as a length (2^32-1: NULL)
- * and bytes; numbers little-endian. */
+ * Stored: version 1, the fields of encode_fixed, then strings as a length (2^32-1:
+ * NULL) and bytes; numbers little-endian. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The ledger's tables and totals inside transactions. */
+#define LOG_TAG "ledger"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,7 +9,9 @@
 
 #include "cache/base/buf.h"
 #include "cache/base/clk.h"
+#include "cache/base/log.h"
 #include "cache/base/mem.h"
+#include "cache/base/money.h"
 #include "cache/ledger_txn.h"
 #include "cache/totals.h"
 
@@ -131,6 +134,21 @@ int ledger_apply(struct cache *c, MDB_txn *txn, const struct ledger_row *r,
 	return e < 0 ? e : apply_scopes(c, txn, r, delta);
 }
 
+/* Prices are ours, and the provider's bill may be another: that is to be known. */
+static void warn_above(const struct ledger_row *was, const struct ledger_row *r)
+{
+	char held[MONEY_TEXT], charged[MONEY_TEXT];
+
+	if (r->state != LEDGER_SETTLED || r->charged_ud <= r->held_ud ||
+		(was && was->charged_ud == r->charged_ud))
+		return;
+	money_format(r->held_ud, held);
+	money_format(r->charged_ud, charged);
+	log_warn("a call cost more than was held for it id=%" PRIu64
+		 " model=%s held_usd=%s charged_usd=%s",
+		r->id, r->model, held, charged);
+}
+
 int ledger_put(struct cache *c, MDB_txn *txn, const struct ledger_row *was,
 	const struct ledger_row *k)
 {
@@ -144,6 +162,7 @@ int ledger_put(struct cache *c, MDB_txn *txn, const struct ledger_row *was,
 		totals_negate(&delta);
 	}
 	totals_add(&delta, &share);
+	warn_above(was, k);
 	return ledger_apply(c, txn, k, &delta);
 }
 

@@ -80,6 +80,6 @@ int ledger_tell(int r, const char *what, struct err *err);
  * dropped where close->id is 0. */
 int ledger_close_in(struct cache *c, MDB_txn *txn, const struct ledger_close *close,
 	const struct digest *key, uint32_t draw, struct err *err);
-/* rm of a file: 1 if calls of unknown outcome were written off, 0 if there were none. */
+/* rm of a file: 1 if calls of unknown outcome were written off, 0 without any. */
 int ledger_write_off(
 	struct cache *c, MDB_txn *txn, const struct digest *key, uint32_t draw);

@@ -8,6 +8,7 @@
 
 #include "cache/cache.h"
 #include "cache/db.h"
+#include "cache/lodge.h"
 #include "cache/ledger.h"
 #include "cache/saved.h"
 #include "cache/writer.h"
@@ -34,12 +35,13 @@ struct cache {
 	struct writer writer;
 	struct collector collector;
 	struct saved saved;
+	struct lodging lodging;
 	struct ledger_checked ledger;
 	int64_t (*now_ms)(void);
 	uint32_t ns;
 	uint64_t reserve_bytes;
 	atomic_int n_writers; /* blob writers there are: they share the memory */
-	bool is_closing; /* under collector.lock */
+	bool is_closing;      /* under collector.lock */
 };
 
 static inline MDB_dbi table_of(const struct cache *c, enum db_table t)

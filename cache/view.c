@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cache/base/mem.h"
 #include "cache/store.h"
 
 static struct db_read *read_of(struct cache_view *v)
@@ -36,6 +37,14 @@ static int chunk_get(struct cache_view *v, uint64_t blob_id, uint32_t index,
 	MDB_val key, value;
 	int rc;
 
+	if (blob_id & LODGED) {
+		struct cache *c = container_of(read->db, struct cache, db);
+		size_t len = 0;
+
+		rc = lodging_chunk(&c->lodging, blob_id, index, ret, &len, &blob_id);
+		if (rc != -ENOENT)
+			return rc == 0 && len != want ? -EBADMSG : rc;
+	}
 	wr_be64(key_start(&k), blob_id);
 	wr_be32(&k.w, index);
 	key = (MDB_val){key_len(&k), k.b};

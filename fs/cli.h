@@ -19,6 +19,11 @@ int cli_models(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_pin(int argc, char **argv);
 int cli_prune(int argc, char **argv);
+int cli_unknown(int argc, char **argv);
+int cli_settle(int argc, char **argv);
+
+/* Quality per dollar, of an answer to "quote". */
+double quote_value(const cJSON *answer);
 
 /* "promptfs: <sentence>" on stderr. Returns EXIT_FAILED. */
 int cli_fail(const struct err *err);
@@ -50,6 +55,10 @@ struct session {
  * must_exist: -ENOENT instead of making a new store. */
 int session_open(struct session *s, const struct cli_options *o, const char *mountpoint,
 	bool must_exist, struct err *err);
+/* The same for an existing store: of `given`, a mount point as the user wrote it, or of
+ * the options, or of the one mount there is, or the default one. */
+int session_open_any(struct session *s, const struct cli_options *o, const char *given,
+	struct err *err);
 void session_close(struct session *s);
 
 /* A request with the next id (s->last_id). NULL: out of memory. */

@@ -214,17 +214,12 @@ static void value_of(struct fetch *f, struct item *it)
 {
 	cJSON *o = session_request(f->s, "quote");
 	scoped_json cJSON *answer = NULL;
-	const cJSON *cost;
-	double usd;
 
 	if (o)
 		cJSON_AddStringToObject(o, "path", it->tree);
 	/* What cannot be quoted fails when it is asked for, with its sentence. */
-	if (session_call(f->s, o, NULL, NULL, &answer, NULL) < 0)
-		return;
-	cost = cJSON_GetObjectItemCaseSensitive(answer, "cost");
-	usd = json_num(cost, "estimate_usd", 0);
-	it->value = json_num(answer, "quality", 0) / (usd > 0 ? usd : 1e-6);
+	if (session_call(f->s, o, NULL, NULL, &answer, NULL) == 0)
+		it->value = quote_value(answer);
 }
 
 static int by_value(const void *a, const void *b)

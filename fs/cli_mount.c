@@ -43,6 +43,8 @@ static const char help[] =
 	"  verify             check every stored byte\n"
 	"  pin                list a prompt before anything of it is generated\n"
 	"  prune              free what rm left in .history\n"
+	"  unknown            calls that may be paid though no answer came\n"
+	"  settle             say of such calls whether they were paid\n"
 	"To mount on a directory with such a name, write ./status.\n"
 	"\n"
 	"options (also keys of the file; lists are joined with +):\n";

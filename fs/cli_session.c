@@ -132,6 +132,21 @@ int session_open(struct session *s, const struct cli_options *o, const char *mou
 	return r;
 }
 
+int session_open_any(struct session *s, const struct cli_options *o, const char *given,
+	struct err *err)
+{
+	scoped_free char *mountpoint = NULL;
+	int r = 0;
+
+	if (given)
+		r = cli_mount_of(given, &mountpoint, err);
+	else if (!o->n)
+		r = cli_only_mount(&mountpoint, err);
+	if (r < 0 && (given || r != -ENOENT))
+		return r;
+	return session_open(s, o, mountpoint, true, err);
+}
+
 void session_close(struct session *s)
 {
 	control_close(s->client);

@@ -2,10 +2,13 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <math.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cache/base/mem.h"
+#include "cache/base/money.h"
 #include "fs/cli.h"
 #include "fs/progress.h"
 
@@ -58,10 +61,58 @@ static size_t fill_jobs(struct job_row *rows, const cJSON *status)
 	return n;
 }
 
+static int64_t member_ud(const cJSON *o, const char *name)
+{
+	return (int64_t)llround(json_num(o, name, 0) * (double)MONEY_DOLLAR);
+}
+
+static void print_usd(const char *before, int64_t udollars, const char *after)
+{
+	char text[MONEY_TEXT];
+
+	money_format(udollars, text);
+	printf("%s%s USD%s", before, text, after);
+}
+
+static void print_budget(const cJSON *budget)
+{
+	const cJSON *limit = cJSON_GetObjectItemCaseSensitive(budget, "limit_usd");
+	int64_t left = member_ud(budget, "limit_usd") - member_ud(budget, "spent_usd") -
+		       member_ud(budget, "reserved_usd");
+
+	if (!cJSON_IsNumber(limit))
+		return;
+	print_usd("; budget ", member_ud(budget, "limit_usd"), "");
+	printf(" (%s), ", json_str(budget, "period", "?"));
+	print_usd("", left > 0 ? left : 0, " of it left");
+}
+
+/* Only a paid mount has it. */
+static void print_money(const cJSON *m)
+{
+	const char *ledger = json_str(m, "ledger", "?");
+	int64_t unknown = json_int(m, "unknown_calls", 0);
+
+	print_usd("spent today ", member_ud(m, "spent_today_usd"), "");
+	print_usd(", held ", member_ud(m, "reserved_usd"), "");
+	print_budget(cJSON_GetObjectItemCaseSensitive(m, "budget"));
+	printf("\n");
+	if (unknown) {
+		printf("%" PRId64 " %s may have been paid, ", unknown,
+			unknown == 1 ? "call" : "calls");
+		print_usd("", member_ud(m, "unknown_usd"), "; see promptfs unknown\n");
+	}
+	if (!strcmp(ledger, "damaged"))
+		printf("the ledger is damaged: paid calls are refused\n");
+	else if (strcmp(ledger, "sound"))
+		printf("the ledger is being checked: paid calls wait\n");
+}
+
 static void print_summary(const cJSON *status)
 {
 	const cJSON *slots = cJSON_GetObjectItemCaseSensitive(status, "slots");
 	const cJSON *store = cJSON_GetObjectItemCaseSensitive(status, "store");
+	const cJSON *money = cJSON_GetObjectItemCaseSensitive(status, "money");
 	const char *mountpoint = json_str(status, "mountpoint", "");
 	char size[TEXT_SIZE];
 
@@ -73,6 +124,8 @@ static void print_summary(const cJSON *status)
 	       " slots free\n",
 		json_int(slots, "active_requests", 0), json_int(slots, "queue_size", 0),
 		json_int(slots, "available_slots", 0));
+	if (money)
+		print_money(money);
 }
 
 /* Once, on any output. */

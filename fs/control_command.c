@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/policy/limits.h"
 #include "cache/base/json.h"
 #include "cache/base/mem.h"
+#include "fs/control_money.h"
 #include "fs/link.h"
 #include "fs/virtual/state.h"
 #include "fs/virtual/vfile.h"
@@ -39,7 +39,7 @@ cJSON *control_failure(int64_t id, const struct err *err)
 	return o;
 }
 
-static int emit(const struct control_call *call, cJSON *answer)
+int control_emit(const struct control_call *call, cJSON *answer)
 {
 	return answer ? call->sink->emit(call->peer, answer) : -ENOMEM;
 }
@@ -90,7 +90,7 @@ static int place_of(const struct control_call *call, struct place *ret, struct e
 					      : 0;
 }
 
-static int media_of(const struct control_call *call, struct place *ret, struct err *err)
+int control_media(const struct control_call *call, struct place *ret, struct err *err)
 {
 	int r = place_of(call, ret, err);
 
@@ -100,8 +100,7 @@ static int media_of(const struct control_call *call, struct place *ret, struct e
 	return r;
 }
 
-/* What a virtual file says, as a value. */
-static cJSON *parsed(int r, const struct buf *b, struct err *err)
+cJSON *control_parsed(int r, const struct buf *b, struct err *err)
 {
 	if (r < 0) {
 		err_errno(err, -r, "cannot tell");
@@ -110,7 +109,7 @@ static cJSON *parsed(int r, const struct buf *b, struct err *err)
 	return json_parse(b->data ? b->data : "", b->len, err);
 }
 
-static int emit_member(
+int control_emit_member(
 	const struct control_call *call, const char *name, cJSON *value, cJSON *answer)
 {
 	if (!answer || !cJSON_AddItemToObject(answer, name, value)) {
@@ -118,47 +117,19 @@ static int emit_member(
 		cJSON_Delete(answer);
 		return -ENOMEM;
 	}
-	return emit(call, answer);
+	return control_emit(call, answer);
 }
 
 static int command_status(const struct control_call *call, struct err *err)
 {
 	const struct place p = {.kind = PLACE_CONTROL_FILE, .control = CONTROL_STATUS};
 	scoped(buf_finish) struct buf b = {0};
-	cJSON *value = parsed(vf_control(call->fs, &p, &b), &b, err);
+	cJSON *value = control_parsed(vf_control(call->fs, &p, &b), &b, err);
 
 	if (!value)
 		return -err->code;
-	return emit_member(call, "status", value, control_answer(call->id, true));
-}
-
-static int command_quote(const struct control_call *call, struct err *err)
-{
-	scoped(place_finish) struct place p = {0};
-	scoped(buf_finish) struct buf b = {0};
-	scoped(buf_finish) struct buf display = {0};
-	const struct model_row *row;
-	struct err limit = {0};
-	cJSON *cost, *answer;
-	int r = media_of(call, &p, err);
-
-	if (r < 0)
-		return r;
-	r = vf_file_cost(call->fs, &p, &b);
-	cost = parsed(r, &b, err);
-	if (!cost)
-		return -err->code;
-	answer = control_answer(call->id, true);
-	row = catalogue_find(call->fs->catalogue, p.req.model);
-	if (answer && row && limits_check(row, &p.req, &limit) < 0) {
-		cJSON_AddFalseToObject(answer, "allowed");
-		cJSON_AddStringToObject(answer, "why", limit.why);
-	}
-	if (answer && row)
-		cJSON_AddNumberToObject(answer, "quality", row->quality);
-	if (answer && request_display(&p.req, &display) == 0)
-		cJSON_AddStringToObject(answer, "file", display.data);
-	return emit_member(call, "cost", cost, answer);
+	return control_emit_member(
+		call, "status", value, control_answer(call->id, true));
 }
 
 /* ---- submit ---- */
@@ -229,7 +200,7 @@ static int command_submit(const struct control_call *call, struct err *err)
 {
 	scoped(place_finish) struct place p = {0};
 	bool wait = json_bool(call->request, "wait", true);
-	int r = media_of(call, &p, err);
+	int r = control_media(call, &p, err);
 	cJSON *answer;
 
 	if (r == 0)
@@ -239,7 +210,7 @@ static int command_submit(const struct control_call *call, struct err *err)
 	answer = control_answer(call->id, true);
 	if (answer)
 		cJSON_AddStringToObject(answer, "state", "queued");
-	return emit(call, answer);
+	return control_emit(call, answer);
 }
 
 static int command_jobs(const struct control_call *call, struct err *err)
@@ -250,7 +221,7 @@ static int command_jobs(const struct control_call *call, struct err *err)
 		cJSON_Delete(list);
 		return err_oom(err);
 	}
-	return emit_member(call, "jobs", list, control_answer(call->id, true));
+	return control_emit_member(call, "jobs", list, control_answer(call->id, true));
 }
 
 /* ---- upkeep ---- */
@@ -305,7 +276,7 @@ static int command_pin(const struct control_call *call, struct err *err)
 			json_str(call->request, "path", ""));
 	if (r < 0)
 		return err->code ? r : err_errno(err, -r, "cannot pin");
-	return emit(call, control_answer(call->id, true));
+	return control_emit(call, control_answer(call->id, true));
 }
 
 /* "prompts/<64 hex>/rest" with the prompt as it is listed; else as it is. -ENOMEM. */
@@ -349,7 +320,7 @@ static int pruned(void *user, const struct record *rec)
 		json_add_int(o, "bytes", (int64_t)(rec->size + rec->orig_size));
 		json_add_int(o, "created_ms", rec->created_ms);
 	}
-	return emit(call, o);
+	return control_emit(call, o);
 }
 
 static int command_prune(const struct control_call *call, struct err *err)
@@ -375,7 +346,7 @@ static int command_prune(const struct control_call *call, struct err *err)
 		json_add_int(o, "files", (int64_t)result.files);
 		json_add_int(o, "freed_bytes", (int64_t)result.bytes);
 	}
-	return emit(call, o);
+	return control_emit(call, o);
 }
 
 static void damaged(void *user, const char *sentence)
@@ -385,7 +356,7 @@ static void damaged(void *user, const char *sentence)
 
 	if (o)
 		cJSON_AddStringToObject(o, "damage", sentence);
-	emit(call, o);
+	control_emit(call, o);
 }
 
 static int command_verify(const struct control_call *call, struct err *err)
@@ -404,7 +375,7 @@ static int command_verify(const struct control_call *call, struct err *err)
 		json_add_int(o, "records", (int64_t)v.records);
 		json_add_int(o, "bad", (int64_t)v.bad);
 	}
-	return emit(call, o);
+	return control_emit(call, o);
 }
 
 static const struct {
@@ -412,12 +383,14 @@ static const struct {
 	int (*run)(const struct control_call *call, struct err *err);
 } commands[] = {
 	{"status", command_status},
-	{"quote", command_quote},
+	{"quote", control_quote},
 	{"submit", command_submit},
 	{"jobs", command_jobs},
 	{"pin", command_pin},
 	{"prune", command_prune},
 	{"verify", command_verify},
+	{"unknown", control_unknown},
+	{"settle", control_settle},
 };
 
 void control_command(const struct control_call *call)
@@ -438,5 +411,5 @@ void control_command(const struct control_call *call)
 		return;
 	if (!err.code)
 		err_errno(&err, -r, "%s failed", name);
-	emit(call, control_failure(call->id, &err));
+	control_emit(call, control_failure(call->id, &err));
 }

@@ -4,13 +4,17 @@
  *
  *	status			the members of /.promptfs/status.json, as "status"
  *	quote path		the members of <file>.cost, as "cost"; "allowed":false
- *with "why" where the model's limits forbid it. Spends nothing submit path [wait]
- *generates; the answer comes when done, or at once with "wait":false. Goes after the
- *opens of the mount
+ *				with "why" where it cannot be made. Spends nothing
+ *	submit path [wait]	generates; the answer comes when done, or at once with
+ *				"wait":false. Goes after the opens of the mount
  *	jobs			the submits of this connection still running, as "jobs"
  *	pin path [on]		"on":false undoes it
  *	prune [older_than_ms at_most_bytes dry_run]	each draw as "file", "bytes"
  *	verify			each damage as "damage"; then the counts
+ *	unknown			each call that may be paid as "call" with "held_usd",
+ *				"sent_ms", "model", "path", "why"; then how many
+ *	settle call paid [usd]	"paid":false: it was not; else how much it was, by
+ *				default all that was held
  *
  * Paths start at the root of the tree; links of auto, best and cheap are followed. */
 #include "fs/promptfs.h"

@@ -17,6 +17,8 @@ static const struct {
 	{"verify", cli_verify},
 	{"pin", cli_pin},
 	{"prune", cli_prune},
+	{"unknown", cli_unknown},
+	{"settle", cli_settle},
 };
 
 int main(int argc, char **argv)

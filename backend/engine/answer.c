@@ -76,6 +76,7 @@ static int on_begin(void *user, uint32_t index, struct err *err)
 	m->bytes = blob_writer_new(a->cache, err);
 	if (!m->bytes)
 		return a->failed = -ENOMEM;
+	blob_writer_keep(m->bytes);
 	blob_writer_notify(m->bytes, on_room, a);
 	a->wire.n_media = index + 1;
 	return 0;

@@ -10,7 +10,8 @@
 
 struct answer;
 
-/* is_media: the body is the media itself; else JSON with media in it. NULL: no memory. */
+/* is_media: the body is the media itself; else JSON with media in it. NULL: no memory.
+ */
 struct answer *answer_new(struct loop *loop, struct cache *cache, bool is_media);
 void answer_free(struct answer *a); /* NULL is fine */
 

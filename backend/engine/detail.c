@@ -83,8 +83,8 @@ static bool add_inputs(cJSON *o, struct cache *c, const char *names)
 	return ok;
 }
 
-static bool add_all_inputs(cJSON *o, const struct run *r, struct cache *c,
-	const struct request *req)
+static bool add_all_inputs(
+	cJSON *o, const struct run *r, struct cache *c, const struct request *req)
 {
 	cJSON *inputs;
 

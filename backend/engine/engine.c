@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "backend/engine/lodged.h"
 #include "backend/engine/network.h"
 #include "backend/engine/paid.h"
 
@@ -111,6 +112,19 @@ static int park(struct ticket *t, const struct record *rec, struct err *err)
 	return 0;
 }
 
+static void remember_refusal(struct engine *e, const struct request *req,
+	const struct digest *key, const struct err *err)
+{
+	scoped(buf_finish) struct buf path = {0};
+	char hex[DIGEST_HEX];
+
+	if (request_display(req, &path) == 0)
+		errors_add(e->errors, key, path.data, err, clk_real_ms());
+	/* The path holds the prompt, which the log must not. */
+	digest_hex(key, hex);
+	log_info("%s file=%.12s model=%s", err->why, hex, req->model);
+}
+
 static void on_submit(struct post *p)
 {
 	struct ticket *t = container_of(p, struct ticket, post);
@@ -132,28 +146,18 @@ static void on_submit(struct post *p)
 	r = cache_find(e->cache, &t->sub->key, &rec, NULL, &err);
 	if (r == 0 && rec.state == RECORD_GENERATED) {
 		ticket_complete(t, &rec, NULL);
+	} else if (lodged_find(e, &t->sub->key)) {
+		ticket_complete(t, lodged_find(e, &t->sub->key), NULL);
 	} else if (r < 0 && r != -ENOENT) {
 		ticket_complete(t, NULL, &err);
 	} else if (is_stopping) {
 		err_set(&err, ECANCELED, "promptfs is stopping");
 		ticket_complete(t, NULL, &err);
 	} else if (park(t, r == 0 ? &rec : NULL, &err) < 0) {
+		remember_refusal(e, &t->sub->req, &t->sub->key, &err);
 		ticket_complete(t, NULL, &err);
 	}
 	record_finish(&rec);
-}
-
-static void remember_refusal(struct engine *e, const struct request *req,
-	const struct digest *key, const struct err *err)
-{
-	scoped(buf_finish) struct buf path = {0};
-	char hex[DIGEST_HEX];
-
-	if (request_display(req, &path) == 0)
-		errors_add(e->errors, key, path.data, err, clk_real_ms());
-	/* The path holds the prompt, which the log must not. */
-	digest_hex(key, hex);
-	log_info("%s file=%.12s model=%s", err->why, hex, req->model);
 }
 
 /* Says no on the caller's thread, as far as it can be told here. */
@@ -428,6 +432,7 @@ void engine_stop(struct engine *e)
 		network_close(e);
 	pool_stop(e->pool);
 	loop_stop(e->loop);
+	lodged_end(e);
 	e->is_stopped = true;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #define LOG_TAG "engine"
+#include "backend/engine/lodged.h"
 #include "backend/engine/paid.h"
 
 #include <errno.h>
@@ -544,6 +545,29 @@ static void log_outcome(const struct job *j, const struct output *o)
 		j->req.model, (unsigned)o->take, (long long)o->charged_ud);
 }
 
+/* Readers are served, and told. */
+static bool serve_from_memory(struct job *j, const struct output *o, struct made *m)
+{
+	scoped(buf_finish) struct buf path = {0};
+	struct digest key;
+	struct err err = {0};
+
+	if (!j->run->paid || m->stored != -ENOSPC || o->state != OUTPUT_MADE ||
+		!m->bytes || !lodged_take(j->run, m))
+		return false;
+	err_set(&err, ENOSPC,
+		"the store is full: this file is served from memory until there is "
+		"room, "
+		"and is lost if promptfs ends before; free some, or run promptfs "
+		"prune");
+	log_error("%s", err.why);
+	job_settle(j, o->take, &m->rec, NULL);
+	if (request_key(&m->req, j->e->ns, &key) == 0 &&
+		request_display(&m->req, &path) == 0)
+		errors_add(j->e->errors, &key, path.data, &err, clk_real_ms());
+	return true;
+}
+
 static void job_stored(struct job *j)
 {
 	struct run *r = j->run;
@@ -555,7 +579,9 @@ static void job_stored(struct job *j)
 		if (!m->stored || m->is_settled)
 			continue;
 		m->is_settled = true;
-		if (m->stored < 0) {
+		if (m->stored < 0 && serve_from_memory(j, o, m)) {
+			continue;
+		} else if (m->stored < 0) {
 			count_failure(j, &m->err);
 			job_settle(j, o->take, NULL, &m->err);
 		} else if (o->state == OUTPUT_MADE) {

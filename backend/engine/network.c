@@ -53,8 +53,8 @@ static const char *env_get(const char *name)
 	return getenv(name);
 }
 
-static int find_key(const char *const *names, size_t n, struct network *w,
-	struct err *err)
+static int find_key(
+	const char *const *names, size_t n, struct network *w, struct err *err)
 {
 	return credentials_find_key(env_get, names, n, &w->cred, err);
 }
@@ -170,9 +170,8 @@ static void on_open(struct post *p)
 	struct engine *e = container_of(p, struct engine, start_post);
 	struct err err = {0};
 
-	if (!e->no_credentials.code &&
-		token_source_new(e->loop, e->http, e->pool, &e->network->cred,
-			&e->tokens, &err) < 0)
+	if (!e->no_credentials.code && token_source_new(e->loop, e->http, e->pool,
+					       &e->network->cred, &e->tokens, &err) < 0)
 		e->no_credentials = err;
 	pool_submit(e->pool, POOL_BACKGROUND, &e->check, check_work, check_done);
 	resume_all(e);
@@ -185,7 +184,7 @@ void network_open(struct engine *e)
 
 static void on_close(struct post *p)
 {
-	struct engine *e = container_of(p, struct engine, close_post);
+	struct engine *e = container_of(p, struct engine, start_post);
 
 	token_source_free(e->tokens);
 	e->tokens = NULL;
@@ -195,7 +194,7 @@ static void on_close(struct post *p)
 
 void network_close(struct engine *e)
 {
-	loop_post(e->loop, &e->close_post, on_close);
+	loop_post(e->loop, &e->start_post, on_close);
 }
 
 void network_free(struct engine *e)
@@ -213,9 +212,8 @@ void network_free(struct engine *e)
 
 static bool is_nearly_used(const struct ledger_limit *l, const struct ledger_sums *s)
 {
-	return l->udollars > 0 &&
-	       (__int128)(s->spent_ud + s->reserved_ud) * 100 >=
-		       (__int128)l->udollars * ALERT_PERCENT;
+	return l->udollars > 0 && (__int128)(s->spent_ud + s->reserved_ud) * 100 >=
+					  (__int128)l->udollars * ALERT_PERCENT;
 }
 
 void budget_alert(struct engine *e, uint32_t uid)
@@ -235,8 +233,8 @@ void budget_alert(struct engine *e, uint32_t uid)
 			!is_nearly_used(l, &sums[l->period]))
 			continue;
 		e->alerts.said_day[l->period] = today;
-		money_format(sums[l->period].spent_ud + sums[l->period].reserved_ud,
-			used);
+		money_format(
+			sums[l->period].spent_ud + sums[l->period].reserved_ud, used);
 		money_format(l->udollars, all);
 		log_warn("alert: %s of %s USD of the %s budget are spent or reserved",
 			used, all, names[l->period]);

@@ -27,49 +27,56 @@ static int64_t refusal_price(const struct paid *p)
 	if (is_video(p))
 		price_segment(p->row, req, p->part[p->cur[0]].seconds, &v, NULL);
 	else
-		price_refusal(p->row, req, 1, &v, NULL);
+		price_refusal(p->row, req, 1, p->job->e->bucket != NULL, &v, NULL);
 	return v;
 }
 
-/* Of all parts of the call together; false: not known, all that was reserved. */
-static bool charge(const struct paid *p, int64_t *ret)
+/* Of all parts of the call together. */
+static int64_t charge(const struct paid *p)
 {
 	const struct verdict *v = p->verdict;
+	int64_t sum = 0, told = 0;
 
-	*ret = 0;
 	switch (v->charge) {
 	case CHARGE_NOTHING:
-		return true;
+		return 0;
 	case CHARGE_USAGE:
-		return price_actual(p->row, &p->job->req, &v->usage, ret, NULL) == 0;
+		if (price_actual(p->row, &p->job->req, &v->usage, &sum, NULL) == 0)
+			return sum;
+		break;
 	case CHARGE_REFUSAL:
-		*ret = refusal_price(p) * p->n_cur;
-		return true;
+		/* Words that were read are paid, whatever became of them. */
+		sum = refusal_price(p) * p->n_cur;
+		if (price_actual(p->row, &p->job->req, &v->usage, &told, NULL) < 0)
+			told = 0;
+		return told > sum ? told : sum;
 	case CHARGE_RESERVED:
 		break;
 	}
-	return false;
+	for (uint32_t i = 0; i < p->n_cur; i++)
+		sum += p->part[p->cur[i]].held_ud;
+	return sum;
 }
 
 /* Equal shares among those that have something, or all if none has. */
 static void book(struct paid *p)
 {
-	int64_t sum;
-	bool is_known = charge(p, &sum);
+	int64_t sum = charge(p), own;
 	uint32_t n = 0, seen = 0;
 
 	for (uint32_t i = 0; i < p->n_cur; i++)
 		n += p->part[p->cur[i]].bytes != NULL;
 	for (uint32_t i = 0; i < p->n_cur; i++) {
 		struct part *part = &p->part[p->cur[i]];
-		uint32_t shares = n ? n : p->n_cur;
 
-		part->charged_ud = is_known ? 0 : part->held_ud;
-		if (!is_known || (n && !part->bytes))
+		part->charged_ud = 0;
+		if (n && !part->bytes)
 			continue;
-		part->charged_ud = sum / shares + (seen < sum % shares ? 1 : 0);
+		own = sum / (n ? n : p->n_cur) +
+		      (seen < sum % (n ? n : p->n_cur) ? 1 : 0);
 		seen++;
-		if (part->charged_ud > part->held_ud)
+		part->charged_ud = own;
+		if (own > part->held_ud)
 			log_warn("a call cost more than was reserved for it; model=%s",
 				p->row->name);
 	}
@@ -292,8 +299,8 @@ static bool next_place(struct paid *p)
 	return true;
 }
 
-static bool may_retry(struct job *j, const struct err *err, int64_t retry_after_ms,
-	int64_t *delay)
+static bool may_retry(
+	struct job *j, const struct err *err, int64_t retry_after_ms, int64_t *delay)
 {
 	struct paid *p = j->run->paid;
 
@@ -316,8 +323,9 @@ static void retry_not_sent(struct job *j)
 		return;
 	}
 	paid_call_clear(p);
-	if (!p->is_stopping && err.code != EACCES &&
-		may_retry(j, &err, p->verdict ? p->verdict->retry_after_ms : -1, &delay))
+	if (!paid_is_stopping(p) && err.code != EACCES &&
+		may_retry(
+			j, &err, p->verdict ? p->verdict->retry_after_ms : -1, &delay))
 		job_back_off(j, delay, &err);
 	else
 		paid_fail(j, &err);
@@ -407,8 +415,8 @@ void paid_switch(struct job *j, const struct model_row *to, const struct err *wh
 		paid_fail(j, why);
 		return;
 	}
-	if (j->req.type == MEDIA_MP4 && limits_segments(to, &j->req,
-						  j->e->bucket != NULL, &plan) < 0) {
+	if (j->req.type == MEDIA_MP4 &&
+		limits_segments(to, &j->req, j->e->bucket != NULL, &plan) < 0) {
 		paid_fail(j, why);
 		return;
 	}
@@ -501,7 +509,7 @@ static void not_accepted(struct job *j)
 	struct verdict *v = p->verdict;
 	struct err err = v->err;
 
-	if (p->commit_err.code || p->is_stopping) {
+	if (p->commit_err.code || paid_is_stopping(p)) {
 		paid_fail(j, p->commit_err.code ? &p->commit_err : &err);
 		return;
 	}

@@ -85,8 +85,8 @@ static int read_input(struct paid *p, const char *option, const char *name,
 		return r;
 	ret->type = media_sniff(data, b.size);
 	if (ret->type != MEDIA_PNG && ret->type != MEDIA_JPEG)
-		return err_set(err, EINVAL,
-			"%s=%s: inputs/%s is neither PNG nor JPEG", option, name, name);
+		return err_set(err, EINVAL, "%s=%s: inputs/%s is neither PNG nor JPEG",
+			option, name, name);
 	digest_hex(&b.sha, hex);
 	if (buf_addf(&p->bound, "%s\"%s\":\"%s\"", p->bound.len > 1 ? "," : "", name,
 		    hex) < 0)
@@ -109,10 +109,9 @@ static int read_images(struct paid *p, size_t *total, struct err *err)
 		if (!name)
 			return err_oom(err);
 		if (p->n_images == WIRE_INPUTS_MAX)
-			return err_set(err, EINVAL, "more than %d pictures",
-				WIRE_INPUTS_MAX);
-		r = read_input(
-			p, "image", name, &p->image[p->n_images], total, err);
+			return err_set(
+				err, EINVAL, "more than %d pictures", WIRE_INPUTS_MAX);
+		r = read_input(p, "image", name, &p->image[p->n_images], total, err);
 		p->n_images += r == 0;
 		names = plus ? plus + 1 : NULL;
 	}
@@ -160,8 +159,8 @@ static int read_part(void *user, uint64_t off, void *buf, size_t len, struct err
 {
 	const struct stored *s = user;
 
-	return cache_read(s->cache, s->part->blob_id, s->part->blob_size, off, buf, len,
-		err);
+	return cache_read(
+		s->cache, s->part->blob_id, s->part->blob_size, off, buf, len, err);
 }
 
 static void source_of(struct paid *p, const struct part *part, struct stored *s,
@@ -339,16 +338,16 @@ static int copy_part(struct paid *p, const struct part *part, struct blob_writer
 	return r;
 }
 
-static int finish_picture(struct paid *p, const struct part *part, struct made *m,
-	struct err *err)
+static int finish_picture(
+	struct paid *p, const struct part *part, struct made *m, struct err *err)
 {
 	struct stored stored;
 	struct quality_source src;
 	uint8_t head[MEDIA_SNIFF_BYTES];
 	size_t n = part->blob_size < sizeof(head) ? part->blob_size : sizeof(head);
 	enum media_type to = p->job->req.type;
-	int r = cache_read(p->job->e->cache, part->blob_id, part->blob_size, 0, head, n,
-		err);
+	int r = cache_read(
+		p->job->e->cache, part->blob_id, part->blob_size, 0, head, n, err);
 
 	if (r < 0)
 		return r;
@@ -369,8 +368,8 @@ static int join(struct paid *p, const struct part *first, uint32_t n, struct mad
 {
 	scoped_free struct stored *stored = new_array(struct stored, n);
 	scoped_free struct quality_source *src = new_array(struct quality_source, n);
-	struct quality_join_rule rule = {.seconds = p->job->req.seconds,
-		.drops_repeated_frame = true};
+	struct quality_join_rule rule = {
+		.seconds = p->job->req.seconds, .is_chained = n > 1};
 	double fps;
 
 	if (!stored || !src)

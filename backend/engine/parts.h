@@ -41,6 +41,7 @@ struct remote;
 struct http;
 struct token_source;
 struct network;
+struct lodged;
 
 /* Which limits were said to be nearly used up: by period, the last one said. */
 struct alerts {
@@ -88,11 +89,13 @@ struct engine {
 	bool is_dispatching;
 	uint64_t random;
 	struct network *network;
-	struct post start_post, close_post;
+	struct post start_post;
 	struct http *http;
 	struct token_source *tokens;
 	struct route *routes;
 	struct alerts alerts;
+	struct lodged *lodged;
+	struct timer lodged_timer;
 	struct pool_item check; /* of the ledger */
 	struct post stop_post;
 	struct timer stop_timer;
@@ -157,7 +160,7 @@ enum job_phase {
 	PHASE_CALLING,   /* a call across the network, and what belongs to it */
 	PHASE_WORKING,   /* the provider's work is with the pool */
 	PHASE_STORING,   /* the store's commit is with the pool */
-	PHASE_BACKOFF, /* until the next try; without a slot */
+	PHASE_BACKOFF,   /* until the next try; without a slot */
 	PHASE_ENDED,
 };
 
@@ -191,7 +194,7 @@ struct job {
 };
 
 /* `sub` is copied. mask 0: the takes that are missing; else those to go on with, from
- * an earlier mount. -ENOMEM, and what the provider's beginning says, with a sentence. */
+ * an earlier mount. -ENOMEM, and what the provider says, with a sentence. */
 int job_start(struct engine *e, const struct submission *sub,
 	const struct model_row *row, uint64_t mask, struct job **ret, struct err *err);
 void job_join(struct job *j, struct ticket *t, enum engine_priority priority);
@@ -212,8 +215,8 @@ void job_pause(struct job *j, int64_t delay_ms);
 void job_end(struct job *j, const struct err *err); /* fails what is not settled */
 void job_close(struct job *j);
 uint32_t job_random(struct engine *e);
-void job_settle(struct job *j, uint16_t take, const struct record *rec,
-	const struct err *err);
+void job_settle(
+	struct job *j, uint16_t take, const struct record *rec, const struct err *err);
 bool engine_is_stopping(struct engine *e);
 /* A line in the log when 80 % of a limit are spent or reserved. */
 void budget_alert(struct engine *e, uint32_t uid);

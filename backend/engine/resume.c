@@ -108,8 +108,8 @@ static void unknown_work(struct pool_item *i)
 		.model = u->req.model,
 		.served_by = u->req.model,
 		.why = (char *)why};
-	struct cache_item item = {.rec = &rec,
-		.close = {.id = u->id, .to = LEDGER_UNKNOWN, .why = why}};
+	struct cache_item item = {
+		.rec = &rec, .close = {.id = u->id, .to = LEDGER_UNKNOWN, .why = why}};
 	struct buf path = {0};
 	struct err err = {0};
 	bool is_new;
@@ -125,8 +125,8 @@ static void unknown_work(struct pool_item *i)
 		log_warn("call %llu of an earlier mount: %s", (unsigned long long)u->id,
 			err.code ? err.why : strerror(-r));
 	else
-		log_warn("call %llu of an earlier mount: %s",
-			(unsigned long long)u->id, why);
+		log_warn("call %llu of an earlier mount: %s", (unsigned long long)u->id,
+			why);
 	request_place_finish(&place);
 	buf_finish(&path);
 }
@@ -161,25 +161,23 @@ static void mark_unknown(struct engine *e, const struct ledger_row *row,
 
 static int parse(const struct ledger_row *row, struct request *ret)
 {
-	scoped_json cJSON *o = row->request
-				       ? json_parse(row->request, strlen(row->request),
-						 NULL)
-				       : NULL;
+	scoped_json cJSON *o =
+		row->request ? json_parse(row->request, strlen(row->request), NULL)
+			     : NULL;
 
 	return o ? request_from_json(o, ret) : -EBADMSG;
 }
 
 static void who_of(const struct ledger_row *row, struct engine_who *ret)
 {
-	*ret = (struct engine_who){
-		.uid = row->uid, .pid = row->pid, .may_spend = true};
+	*ret = (struct engine_who){.uid = row->uid, .pid = row->pid, .may_spend = true};
 	snprintf(ret->program, sizeof(ret->program), "%s",
 		row->program ? row->program : "");
 }
 
 /* Rows of the takes of one call are of one job. */
-static uint64_t mask_of(struct left *l, size_t from, const struct digest *job_key,
-	const char *ns)
+static uint64_t mask_of(
+	struct left *l, size_t from, const struct digest *job_key, const char *ns)
 {
 	uint64_t mask = 0;
 

@@ -156,7 +156,9 @@ static int64_t estimate(const struct job *j)
 {
 	struct price_estimate p;
 
-	return price_estimate(j->row, &j->req, 1, &p, NULL) < 0 ? 0 : p.total_udollars;
+	return price_estimate(j->row, &j->req, 1, false, &p, NULL) < 0
+		       ? 0
+		       : p.total_udollars;
 }
 
 /* A failure that is remembered: of what, and until when. */
@@ -260,8 +262,7 @@ static int take_other(struct run *r, const struct batch *b, size_t i)
 	struct made *m = &r->made[b->output[i]];
 
 	record_finish(&m->rec);
-	return cache_find(
-		r->job->e->cache, &b->place[i].key, &m->rec, NULL, &m->err);
+	return cache_find(r->job->e->cache, &b->place[i].key, &m->rec, NULL, &m->err);
 }
 
 static void batch_end(struct run *r, struct batch *b, int rc, const struct err *err)
@@ -301,7 +302,8 @@ void run_store(struct pool_item *i)
 	if (rc == 0 && b.n)
 		rc = cache_commit_all(r->job->e->cache, b.item, b.n, b.is_new, &err);
 	batch_end(r, &b, rc, &err);
+	/* What was paid for is served from memory if the store has no room for it. */
 	for (uint32_t k = 0; k < r->pj.n_outputs; k++)
-		if (r->made[k].stored)
+		if (r->made[k].stored && !(r->paid && r->made[k].stored == -ENOSPC))
 			drop_bytes(&r->made[k]);
 }

@@ -76,8 +76,8 @@ static void remember(struct job *j, uint16_t take, const struct err *err)
 }
 
 /* Tells those who wait for `take` how it went. */
-void job_settle(struct job *j, uint16_t take, const struct record *rec,
-	const struct err *err)
+void job_settle(
+	struct job *j, uint16_t take, const struct record *rec, const struct err *err)
 {
 	struct ticket *t, *next;
 

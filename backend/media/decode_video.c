@@ -3,30 +3,22 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
 #include <libswscale/swscale.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "backend/media/decode_parts.h"
+#include "backend/media/demux.h"
 #include "cache/base/mem.h"
 
 #define ROW_PADDING 64
-#define IO_BUFFER (256 << 10) /* bytes asked for at once */
 /* A file of empty packets must not keep us busy for ever. */
 #define MAX_PACKETS 1000000
-#define CODECS "h264,hevc,mpeg4,libdav1d,av1"
 
 struct video {
-	const struct video_source *src;
-	uint64_t at;
-	int io_error; /* what src->read gave */
+	struct demux in;
 	struct err *err;
 
-	AVIOContext *io;
-	AVFormatContext *format;
-	AVStream *stream; /* borrowed from format */
 	AVCodecContext *codec;
 	AVPacket *packet;
 	AVFrame *shown; /* on screen at the last target; empty before the first */
@@ -43,123 +35,18 @@ struct video {
 
 static int fault(struct video *v, int av, const char *what)
 {
-	char text[AV_ERROR_MAX_STRING_SIZE];
-
-	if (v->io_error < 0)
-		return v->io_error; /* its sentence is there already */
-	if (av == AVERROR(ENOMEM))
-		return err_oom(v->err);
-	av_strerror(av, text, sizeof(text));
-	return err_set(v->err, EPROTO, "not decodable: %s: %s", what, text);
-}
-
-static int on_read(void *user, uint8_t *buf, int size)
-{
-	struct video *v = user;
-	uint64_t left = v->at < v->src->size ? v->src->size - v->at : 0;
-	size_t n = (size_t)size < left ? (size_t)size : (size_t)left;
-
-	if (n == 0)
-		return AVERROR_EOF;
-	v->io_error = v->src->read(v->src->user, v->at, buf, n, v->err);
-	if (v->io_error < 0)
-		return AVERROR(EIO);
-	v->at += n;
-	return (int)n;
-}
-
-static int64_t on_seek(void *user, int64_t offset, int whence)
-{
-	struct video *v = user;
-	int64_t base = 0;
-
-	switch (whence & ~AVSEEK_FORCE) {
-	case AVSEEK_SIZE:
-		return (int64_t)v->src->size;
-	case SEEK_CUR:
-		base = (int64_t)v->at;
-		break;
-	case SEEK_END:
-		base = (int64_t)v->src->size;
-		break;
-	case SEEK_SET:
-		break;
-	default:
-		return AVERROR(EINVAL);
-	}
-	if (__builtin_add_overflow(base, offset, &base) || base < 0)
-		return AVERROR(EINVAL);
-	v->at = (uint64_t)base;
-	return base;
-}
-
-static int open_io(struct video *v)
-{
-	uint8_t *buffer = av_malloc(IO_BUFFER);
-
-	v->io = buffer ? avio_alloc_context(
-				 buffer, IO_BUFFER, 0, v, on_read, NULL, on_seek)
-		       : NULL;
-	if (!v->io)
-		av_free(buffer);
-	return v->io ? 0 : err_oom(v->err);
-}
-
-static int open_format(struct video *v)
-{
-	const AVInputFormat *mov = av_find_input_format("mov");
-	int r;
-
-	v->format = avformat_alloc_context();
-	if (!v->format)
-		return err_oom(v->err);
-	v->format->pb = v->io;
-	v->format->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_NOBUFFER;
-	v->format->protocol_whitelist = av_strdup("");
-	v->format->codec_whitelist = av_strdup(CODECS);
-	if (!v->format->protocol_whitelist || !v->format->codec_whitelist)
-		return err_oom(v->err);
-	/* avformat_open_input frees the context where it fails. */
-	r = avformat_open_input(&v->format, "", mov, NULL);
-	if (r < 0)
-		return fault(v, r, "MP4");
-	for (unsigned i = 0; i < v->format->nb_streams; i++) {
-		AVStream *s = v->format->streams[i];
-
-		if (!v->stream && s->codecpar->codec_type == AVMEDIA_TYPE_VIDEO &&
-			!(s->disposition & AV_DISPOSITION_ATTACHED_PIC))
-			v->stream = s;
-		else
-			s->discard = AVDISCARD_ALL;
-	}
-	return v->stream ? 0 : err_set(v->err, EPROTO, "not decodable: no video track");
+	return demux_fault(&v->in, av, what);
 }
 
 static int open_codec(struct video *v)
 {
-	const AVCodec *codec = NULL;
 	int r;
 
-	assert(v->stream);
-	/* The native AV1 decoder needs hardware, so name the one that does not. */
-	if (v->stream->codecpar->codec_id == AV_CODEC_ID_AV1)
-		codec = avcodec_find_decoder_by_name("libdav1d");
-	if (!codec)
-		codec = avcodec_find_decoder(v->stream->codecpar->codec_id);
-	v->codec = codec ? avcodec_alloc_context3(codec) : NULL;
-	if (!v->codec)
-		return err_set(v->err, EPROTO, "not decodable: no decoder for %s",
-			avcodec_get_name(v->stream->codecpar->codec_id));
-	r = avcodec_parameters_to_context(v->codec, v->stream->codecpar);
+	assert(v->in.video);
+	r = demux_decoder(
+		v->in.video->codecpar, v->in.video->time_base, &v->codec, v->err);
 	if (r < 0)
-		return fault(v, r, "video track");
-	v->codec->codec_whitelist = av_strdup(CODECS);
-	v->codec->thread_count = 1;
-	v->codec->max_pixels = VIDEO_MAX_AREA;
-	v->codec->pkt_timebase = v->stream->time_base;
-	r = avcodec_open2(v->codec, codec, NULL);
-	if (r < 0)
-		return fault(v, r, codec->name);
+		return r;
 	v->packet = av_packet_alloc();
 	v->shown = av_frame_alloc();
 	v->ahead = av_frame_alloc();
@@ -175,16 +62,16 @@ static int feed(struct video *v)
 		return AVERROR_EOF;
 	if (++v->packets > MAX_PACKETS)
 		return AVERROR_INVALIDDATA;
-	r = av_read_frame(v->format, v->packet);
+	r = av_read_frame(v->in.format, v->packet);
 	if (r == AVERROR_EOF) {
 		v->is_draining = true;
 		return avcodec_send_packet(v->codec, NULL);
 	}
 	if (r < 0)
 		return r;
-	if (v->packet->stream_index == v->stream->index && v->frame_duration == 0)
+	if (v->packet->stream_index == v->in.video->index && v->frame_duration == 0)
 		v->frame_duration = v->packet->duration;
-	if (v->packet->stream_index == v->stream->index)
+	if (v->packet->stream_index == v->in.video->index)
 		r = avcodec_send_packet(v->codec, v->packet);
 	av_packet_unref(v->packet);
 	return r;
@@ -203,8 +90,8 @@ static int look_ahead(struct video *v)
 		else if (r == 0)
 			v->has_ahead = true;
 		if (r < 0)
-			return fault(
-				v, r, avcodec_get_name(v->stream->codecpar->codec_id));
+			return fault(v, r,
+				avcodec_get_name(v->in.video->codecpar->codec_id));
 	}
 	return 1;
 }
@@ -212,15 +99,15 @@ static int look_ahead(struct video *v)
 /* Skips to a key frame where one lies between what is decoded and `target`. */
 static int approach(struct video *v, int64_t target)
 {
-	int at = av_index_search_timestamp(v->stream, target, AVSEEK_FLAG_BACKWARD);
+	int at = av_index_search_timestamp(v->in.video, target, AVSEEK_FLAG_BACKWARD);
 	const AVIndexEntry *key =
-		at < 0 ? NULL : avformat_index_get_entry(v->stream, at);
+		at < 0 ? NULL : avformat_index_get_entry(v->in.video, at);
 	int r;
 
 	if (!key || !v->has_ahead || key->timestamp <= v->ahead->best_effort_timestamp)
 		return 0;
 	r = av_seek_frame(
-		v->format, v->stream->index, key->timestamp, AVSEEK_FLAG_BACKWARD);
+		v->in.format, v->in.video->index, key->timestamp, AVSEEK_FLAG_BACKWARD);
 	if (r < 0)
 		return fault(v, r, "seeking");
 	avcodec_flush_buffers(v->codec);
@@ -296,11 +183,11 @@ static int convert(struct video *v)
 
 static int64_t duration_of(const struct video *v)
 {
-	if (v->stream->duration > 0)
-		return v->stream->duration;
-	if (v->format->duration > 0)
+	if (v->in.video->duration > 0)
+		return v->in.video->duration;
+	if (v->in.format->duration > 0)
 		return av_rescale_q(
-			v->format->duration, AV_TIME_BASE_Q, v->stream->time_base);
+			v->in.format->duration, AV_TIME_BASE_Q, v->in.video->time_base);
 	return 0;
 }
 
@@ -338,20 +225,18 @@ static int sample(struct video *v, int samples, video_frame_fn on_frame, void *u
 
 static void tell(const struct video *v, struct video_info *ret)
 {
-	AVRational rate = av_guess_frame_rate(v->format, v->stream, NULL);
-	double frame_s = (double)v->frame_duration * av_q2d(v->stream->time_base);
+	AVRational rate = av_guess_frame_rate(v->in.format, v->in.video, NULL);
+	double frame_s = (double)v->frame_duration * av_q2d(v->in.video->time_base);
 
 	*ret = (struct video_info){.width = v->rgb.width, .height = v->rgb.height};
-	ret->duration_s = (double)duration_of(v) * av_q2d(v->stream->time_base);
+	ret->duration_s = (double)duration_of(v) * av_q2d(v->in.video->time_base);
 	if (rate.num > 0 && rate.den > 0)
 		ret->fps = av_q2d(rate);
 	else if (frame_s > 0) /* a fragmented file does not tell */
 		ret->fps = 1 / frame_s;
 	snprintf(ret->codec, sizeof(ret->codec), "%s",
 		avcodec_get_name(v->codec->codec_id));
-	for (unsigned i = 0; i < v->format->nb_streams; i++)
-		ret->has_audio |= v->format->streams[i]->codecpar->codec_type ==
-				  AVMEDIA_TYPE_AUDIO;
+	ret->has_audio = v->in.audio != NULL;
 }
 
 static void finish(struct video *v)
@@ -363,29 +248,48 @@ static void finish(struct video *v)
 	av_frame_free(&v->ahead);
 	av_packet_free(&v->packet);
 	avcodec_free_context(&v->codec);
-	avformat_close_input(&v->format);
-	if (v->io)
-		av_freep(&v->io->buffer);
-	avio_context_free(&v->io);
+	demux_close(&v->in);
+}
+
+static int open_video(struct video *v, const struct video_source *src)
+{
+	int r = demux_open(&v->in, src, false, v->err);
+
+	return r < 0 ? r : open_codec(v);
 }
 
 int decode_video(const struct video_source *src, int samples, video_frame_fn on_frame,
 	void *user, struct video_info *ret, struct err *err)
 {
-	scoped(finish) struct video v = {.src = src, .err = err};
+	scoped(finish) struct video v = {.err = err};
 	int r;
 
 	assert(samples >= 1 && samples <= VIDEO_MAX_SAMPLES);
-	r = open_io(&v);
-	if (r == 0)
-		r = open_format(&v);
-	if (r == 0)
-		r = open_codec(&v);
+	r = open_video(&v, src);
 	if (r == 0)
 		r = sample(&v, samples, on_frame, user);
 	if (r == 0)
 		tell(&v, ret);
 	return r;
+}
+
+int decode_video_last(const struct video_source *src, video_frame_fn on_frame,
+	void *user, struct err *err)
+{
+	scoped(finish) struct video v = {.err = err};
+	int64_t start;
+	int r = open_video(&v, src);
+
+	if (r == 0)
+		r = first_timestamp(&v, &start);
+	if (r >= 0)
+		r = frame_at(&v, INT64_MAX);
+	/* What looks like the end may be where the file was cut. */
+	if (r >= 0)
+		r = demux_check_whole(&v.in);
+	if (r >= 0)
+		r = convert(&v);
+	return r < 0 ? r : on_frame(user, &v.rgb, err);
 }
 
 void decode_video_hush(void)

@@ -44,5 +44,10 @@ typedef int (*video_frame_fn)(void *user, const struct picture *frame, struct er
 int decode_video(const struct video_source *src, int samples, video_frame_fn on_frame,
 	void *user, struct video_info *ret, struct err *err);
 
+/* Calls `on_frame` once, for the frame that is shown last. Errors as above; -EPROTO
+ * also for a file that was cut short, whose end nobody knows. */
+int decode_video_last(const struct video_source *src, video_frame_fn on_frame,
+	void *user, struct err *err);
+
 /* Ends libav's messages on stderr, for the whole process: they quote foreign bytes. */
 void decode_video_hush(void);

@@ -67,6 +67,13 @@ struct seconds_rule {
 };
 #define ROW_SECONDS_RULES_MAX 4
 
+/* A call that goes on with a video and gives back the whole of it. */
+struct extend_rule {
+	uint32_t seconds;   /* it adds; 0: the model cannot */
+	uint32_t input_max; /* the longest video it goes on with */
+	uint32_t max;       /* the longest one it makes */
+};
+
 #define ROW_PRICES_MAX 8
 struct row_price {
 	bool is_known;
@@ -97,6 +104,7 @@ struct model_row {
 	struct seconds_rule seconds[ROW_SECONDS_RULES_MAX];
 	size_t n_seconds;
 	uint32_t seconds_max; /* of one path, made of several calls; 0: not a video */
+	struct extend_rule extend;
 	struct row_price price;
 	bool refusal_is_full;     /* a refusal costs what the file would have cost */
 	int64_t refusal_udollars; /* else this */

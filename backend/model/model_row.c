@@ -323,6 +323,7 @@ static const struct {
 	{"options", row_parse_options},
 	{"pixels", row_parse_pixels},
 	{"seconds", row_parse_seconds},
+	{"extend", row_parse_extend},
 	{"price", row_parse_price, true},
 	{"refusal", row_parse_refusal},
 	{"reserve", parse_reserve},
@@ -365,6 +366,8 @@ static int check_whole(const struct row_parser *p, const struct model_row *row)
 	}
 	if ((row->kind == MODEL_VIDEO) != (row->seconds_max > 0))
 		return row_fail(p, "a video model, and no other, has \"seconds\"");
+	if (row->kind != MODEL_VIDEO && row->extend.seconds)
+		return row_fail(p, "only a video model has \"extend\"");
 	return 0;
 }
 

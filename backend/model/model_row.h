@@ -3,8 +3,8 @@
 /* JSON to struct model_row, strictly. Only the catalogue uses it.
  *
  * Members of a row: title note kind protocol quality aliases wire location prompt
- * input_tokens options pixels seconds price refusal reserve rpm retired successors
- * fallback source as_of. The user guide of the format is the README. */
+ * input_tokens options pixels seconds extend price refusal reserve rpm retired
+ * successors fallback source as_of. The user guide of the format is the README. */
 #include "backend/model/catalogue.h"
 #include "cache/base/json.h"
 
@@ -29,6 +29,7 @@ int row_parse_options(
 int row_parse_pixels(const struct row_parser *p, const cJSON *m, struct model_row *row);
 int row_parse_seconds(
 	const struct row_parser *p, const cJSON *m, struct model_row *row);
+int row_parse_extend(const struct row_parser *p, const cJSON *m, struct model_row *row);
 int row_parse_price(const struct row_parser *p, const cJSON *m, struct model_row *row);
 int row_parse_refusal(
 	const struct row_parser *p, const cJSON *m, struct model_row *row);

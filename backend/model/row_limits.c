@@ -307,3 +307,40 @@ int row_parse_seconds(const struct row_parser *p, const cJSON *m, struct model_r
 	row->seconds_max = (uint32_t)max;
 	return 0;
 }
+
+/* {"seconds":7,"input_max":30,"max":37} */
+int row_parse_extend(const struct row_parser *p, const cJSON *m, struct model_row *row)
+{
+	int64_t seconds = 0, input = 0, max = 0;
+	const cJSON *e;
+	int r = 0;
+
+	if (!cJSON_IsObject(m))
+		return row_fail(p, "extend is not an object");
+	cJSON_ArrayForEach(e, m)
+	{
+		if (!strcmp(e->string, "seconds"))
+			r = row_integer(
+				p, e, "extend.seconds", 1, SECONDS_CALL_MAX, &seconds);
+		else if (!strcmp(e->string, "input_max"))
+			r = row_integer(
+				p, e, "extend.input_max", 1, SECONDS_PATH_MAX, &input);
+		else if (!strcmp(e->string, "max"))
+			r = row_integer(p, e, "extend.max", 1, SECONDS_PATH_MAX, &max);
+		else
+			r = row_fail(
+				p, "extend has an unknown member \"%s\"", e->string);
+		if (r < 0)
+			return r;
+	}
+	if (cJSON_GetArraySize(m) != 3 || !seconds || !input || !max)
+		return row_fail(p, "extend needs \"seconds\", \"input_max\" and "
+				   "\"max\", once each");
+	if (max <= seconds || max > input + seconds)
+		return row_fail(p,
+			"extend.max is more than input_max and seconds, or too little");
+	row->extend = (struct extend_rule){.seconds = (uint32_t)seconds,
+		.input_max = (uint32_t)input,
+		.max = (uint32_t)max};
+	return 0;
+}

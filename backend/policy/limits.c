@@ -106,7 +106,8 @@ static bool fits(
 			return false;
 	}
 	return row->kind != MODEL_VIDEO || req->seconds == 0 ||
-	       limits_segments(row, req, false, &s) == 0;
+	       (limits_segments(row, req, false, &s) == 0 &&
+		       (shape_only || limits_seconds_are_whole(row, req)));
 }
 
 bool limits_allows(const struct model_row *row, enum option_id id, const char *value)
@@ -294,7 +295,10 @@ int limits_check(
 	r = check_together(row, req, err);
 	if (r < 0 || row->kind != MODEL_VIDEO)
 		return r;
-	return limits_segments(row, req, false, &s) < 0 ? refuse_seconds(row, req, err) : 0;
+	return limits_segments(row, req, false, &s) < 0 ||
+			       !limits_seconds_are_whole(row, req)
+		       ? refuse_seconds(row, req, err)
+		       : 0;
 }
 
 /* ---- values in effect ---- */

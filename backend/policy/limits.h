@@ -47,14 +47,28 @@ int limits_pixels(const struct model_row *row, const struct request *req,
 const struct seconds_rule *limits_seconds(
 	const struct model_row *row, const struct request *req);
 
-/* How a video is made: the lengths of its calls in order, n of them. Their sum may be
- * larger than what was asked, where the model's lengths do not add up to it; then it is
- * cut. Cheapest first, then fewest calls. -EINVAL: it cannot make this duration. */
+/* How a video is made: the seconds that its calls make and bill, in order, n of them.
+ * Their sum may be larger than what was asked, where the model's lengths do not add up
+ * to it; then it is cut. Cheapest first, then fewest calls.
+ *
+ * The calls are clips, each but the first starting with the last frame of the one
+ * before; or, with is_extension, one clip and calls that each go on with the video so
+ * far and give back the whole of it: the last one's is the result. That needs a place
+ * where the provider keeps what it goes on with, so `may_extend` says whether there is
+ * one, and it is chosen only where it bills less. A last frame that was asked for rules
+ * it out: such a call takes no other picture.
+ * A duration below one call that no call makes is cut from the next longer one: for
+ * rows that stand in for another; whose own path it is must be asked for whole ones.
+ * -EINVAL: it cannot make this duration, which does not depend on may_extend. */
 #define LIMITS_SEGMENTS_MAX 512
 struct segments {
-	uint32_t n; bool is_extension;
+	uint32_t n;
 	uint32_t billed; /* seconds, sum */
 	uint16_t seconds[LIMITS_SEGMENTS_MAX];
+	bool is_extension;
 };
-int limits_segments(
-	const struct model_row *row, const struct request *req, bool may_extend, struct segments *ret);
+int limits_segments(const struct model_row *row, const struct request *req,
+	bool may_extend, struct segments *ret);
+/* Whether it is no such cut: the row makes this duration, or longer ones of several
+ * calls. */
+bool limits_seconds_are_whole(const struct model_row *row, const struct request *req);

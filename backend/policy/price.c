@@ -78,7 +78,7 @@ static int tokens_price(const struct model_row *row, int64_t in, int64_t out,
 	if (in < 0 || out < 0 || !add_tokens(in, row->price.in_udollars, &sum) ||
 		!add_tokens(out, row->price.out_udollars, &sum))
 		return too_much(row, err);
-	*ret = sum / MILLION + (sum % MILLION >= MILLION / 2);
+	*ret = sum / MILLION + (sum % MILLION != 0);
 	return 0;
 }
 
@@ -118,7 +118,7 @@ static int estimate_text(const struct model_row *row, const struct request *req,
 }
 
 static int estimate_media(const struct model_row *row, const struct request *req,
-	uint32_t takes, struct price_estimate *e, struct err *err)
+	uint32_t takes, bool may_extend, struct price_estimate *e, struct err *err)
 {
 	int64_t tokens = 0;
 	struct segments s;
@@ -129,7 +129,7 @@ static int estimate_media(const struct model_row *row, const struct request *req
 	e->unit = row->kind == MODEL_VIDEO ? "second" : "image";
 	e->units = takes;
 	if (row->kind == MODEL_VIDEO) {
-		if (limits_segments(row, req, false, &s) < 0)
+		if (limits_segments(row, req, may_extend, &s) < 0)
 			return err_set(err, EINVAL, "%s cannot make a video of %u s",
 				row->name, req->seconds);
 		e->units = (int64_t)s.billed * takes;
@@ -145,11 +145,12 @@ static int estimate_media(const struct model_row *row, const struct request *req
 }
 
 int price_estimate(const struct model_row *row, const struct request *req,
-	uint32_t takes, struct price_estimate *ret, struct err *err)
+	uint32_t takes, bool may_extend, struct price_estimate *ret, struct err *err)
 {
 	struct price_estimate e = {0};
-	int r = row->kind == MODEL_TEXT ? estimate_text(row, req, takes, &e, err)
-					: estimate_media(row, req, takes, &e, err);
+	int r = row->kind == MODEL_TEXT
+			? estimate_text(row, req, takes, &e, err)
+			: estimate_media(row, req, takes, may_extend, &e, err);
 
 	if (r == 0)
 		*ret = e;
@@ -190,7 +191,7 @@ int price_actual(const struct model_row *row, const struct request *req,
 }
 
 int price_refusal(const struct model_row *row, const struct request *req,
-	uint32_t takes, int64_t *ret, struct err *err)
+	uint32_t takes, bool may_extend, int64_t *ret, struct err *err)
 {
 	struct price_estimate e = {0};
 	int r;
@@ -199,18 +200,18 @@ int price_refusal(const struct model_row *row, const struct request *req,
 		*ret = row->refusal_udollars;
 		return 0;
 	}
-	r = price_estimate(row, req, takes, &e, err);
+	r = price_estimate(row, req, takes, may_extend, &e, err);
 	if (r == 0)
 		*ret = e.total_udollars;
 	return r;
 }
 
-static bool estimate_of(const struct model_row *row, const struct request *req,
-	uint32_t takes, int64_t *ret)
+static bool estimate_of(const struct price_scope *s, const struct model_row *row,
+	const struct request *req, uint32_t takes, int64_t *ret)
 {
 	struct price_estimate e = {0};
 
-	if (price_estimate(row, req, takes, &e, NULL) < 0)
+	if (price_estimate(row, req, takes, s->may_extend, &e, NULL) < 0)
 		return false;
 	*ret = e.total_udollars;
 	return true;
@@ -233,7 +234,7 @@ const struct model_row *price_successor(const struct price_scope *s,
 			catalogue_find(s->catalogue, row->successors[i]);
 
 		if (!is_available(s, to) || !limits_can_shape(to, req) ||
-			!estimate_of(to, req, 1, &v))
+			!estimate_of(s, to, req, 1, &v))
 			continue;
 		if (!best || v < least) {
 			best = to;
@@ -251,19 +252,19 @@ const struct model_row *price_fallback(const struct price_scope *s,
 	int64_t v;
 
 	if (!to || !row_is_offered(to, s->backend) || !limits_can_shape(to, req) ||
-		!estimate_of(to, req, 1, &v))
+		!estimate_of(s, to, req, 1, &v))
 		return NULL;
 	return to;
 }
 
-static void raise(const struct model_row *row, const struct request *req,
-	uint32_t takes, int64_t *worst)
+static void raise(const struct price_scope *s, const struct model_row *row,
+	const struct request *req, uint32_t takes, int64_t *worst)
 {
 	int64_t v;
 
 	if (!row)
 		return;
-	if (estimate_of(row, req, takes, &v) && v > *worst)
+	if (estimate_of(s, row, req, takes, &v) && v > *worst)
 		*worst = v;
 	if (row->reserve_udollars * takes > *worst)
 		*worst = row->reserve_udollars * takes;
@@ -274,19 +275,19 @@ int price_worst(const struct price_scope *s, const struct model_row *row,
 {
 	struct price_estimate e = {0};
 	int64_t worst;
-	int r = price_estimate(row, req, takes, &e, err);
+	int r = price_estimate(row, req, takes, s->may_extend, &e, err);
 
 	if (r < 0)
 		return r;
 	worst = e.total_udollars;
-	raise(row, req, takes, &worst);
+	raise(s, row, req, takes, &worst);
 	if (s->fallback) {
 		const struct model_row *other = price_fallback(s, row, req);
 
-		raise(price_successor(s, row, req), req, takes, &worst);
-		raise(other, req, takes, &worst);
+		raise(s, price_successor(s, row, req), req, takes, &worst);
+		raise(s, other, req, takes, &worst);
 		if (other)
-			raise(price_successor(s, other, req), req, takes, &worst);
+			raise(s, price_successor(s, other, req), req, takes, &worst);
 	}
 	*ret = worst;
 	return 0;
@@ -327,14 +328,14 @@ size_t price_alternatives(const struct price_scope *s, const struct model_row *r
 	int64_t own;
 	size_t n = 0;
 
-	if (!estimate_of(row, req, takes, &own))
+	if (!estimate_of(s, row, req, takes, &own))
 		return 0;
 	for (size_t i = 0; i < catalogue_count(s->catalogue); i++) {
 		struct price_alternative a = {.row = catalogue_at(s->catalogue, i)};
 
 		if (a.row == row || !is_choice(s, row, a.row) ||
 			!limits_can_make(a.row, req) ||
-			!estimate_of(a.row, req, takes, &a.estimate_udollars) ||
+			!estimate_of(s, a.row, req, takes, &a.estimate_udollars) ||
 			a.estimate_udollars >= own)
 			continue;
 		n = insert(ret, n, max, &a);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* What a file costs by the catalogue. Pure; integer micro-US-dollars, rounded once,
- * halves up. `takes` is how many files one job makes: N of count=N, else 1.
+/* What a file costs by the catalogue. Pure; integer micro-US-dollars, rounded up once,
+ * as a bill is. `takes` is how many files one job makes: N of count=N, else 1.
  *
  * Functions that need a price give -ENOENT with a sentence for a row without one, and
  * -EOVERFLOW for a sum above INT64_MAX. */
@@ -20,9 +20,9 @@ struct price_estimate {
 	int64_t total_udollars;
 };
 
-/* Upper bound of what the row itself charges. */
+/* Upper bound of what the row itself charges. `may_extend` as in limits_segments. */
 int price_estimate(const struct model_row *row, const struct request *req,
-	uint32_t takes, struct price_estimate *ret, struct err *err);
+	uint32_t takes, bool may_extend, struct price_estimate *ret, struct err *err);
 /* The same for one call of `seconds` of a planned video. */
 int price_segment(const struct model_row *row, const struct request *req,
 	uint32_t seconds, int64_t *ret, struct err *err);
@@ -35,16 +35,16 @@ struct usage {
 };
 int price_actual(const struct model_row *row, const struct request *req,
 	const struct usage *usage, int64_t *ret, struct err *err);
-/* What a refusal of this request charges. */
+/* What a refusal of this request charges; never more than price_estimate. */
 int price_refusal(const struct model_row *row, const struct request *req,
-	uint32_t takes, int64_t *ret, struct err *err);
+	uint32_t takes, bool may_extend, int64_t *ret, struct err *err);
 
 /* Whom the worst case and the search for others consider. */
 struct price_scope {
 	const struct catalogue *catalogue;
 	enum backend_id backend;
-	bool may_extend;
 	bool fallback;     /* may another model serve it? */
+	bool may_extend;   /* can long videos be extended there? see limits_segments */
 	const char *today; /* YYYY-MM-DD, UTC */
 };
 

@@ -95,22 +95,70 @@ static int split_cheaply(
 	return 0;
 }
 
-int limits_segments(
-	const struct model_row *row, const struct request *req, bool may_extend, struct segments *ret)
+/* One clip and as many extensions as it takes, if that bills less than `ret`. */
+static void try_extension(const struct extend_rule *extend,
+	const struct seconds_rule *rule, uint32_t total, struct segments *ret)
 {
-	const struct seconds_rule *rule = limits_seconds(row, req);
-	uint32_t total = req->seconds;
+	for (uint32_t i = 0; i < rule->n; i++) {
+		uint32_t base = rule->seconds[i], n = 1, length = base;
 
-	if (!rule || total == 0 || total > row->seconds_max)
-		return -EINVAL;
+		while (length < total && length <= extend->input_max &&
+			length + extend->seconds <= extend->max &&
+			n < LIMITS_SEGMENTS_MAX) {
+			length += extend->seconds;
+			n++;
+		}
+		if (length < total || length > ret->billed ||
+			(length == ret->billed && (!ret->is_extension || n >= ret->n)))
+			continue;
+		*ret = (struct segments){
+			.n = n, .billed = length, .is_extension = true};
+		ret->seconds[0] = (uint16_t)base;
+		for (uint32_t k = 1; k < n; k++)
+			ret->seconds[k] = (uint16_t)extend->seconds;
+	}
+}
+
+static int chain(const struct seconds_rule *rule, uint32_t total, struct segments *ret)
+{
 	if (total <= rule->seconds[rule->n - 1]) {
-		if (!makes(rule, total))
-			return -EINVAL;
-		*ret = (struct segments){.n = 1, .billed = total};
-		ret->seconds[0] = (uint16_t)total;
+		uint32_t i = 0;
+
+		while (rule->seconds[i] < total) /* ascending */
+			i++;
+		ret->n = 1;
+		ret->billed = rule->seconds[i];
+		ret->seconds[0] = (uint16_t)rule->seconds[i];
 		return 0;
 	}
 	if (split_evenly(rule, total, ret))
 		return 0;
 	return split_cheaply(rule, total, ret);
+}
+
+bool limits_seconds_are_whole(const struct model_row *row, const struct request *req)
+{
+	const struct seconds_rule *rule = limits_seconds(row, req);
+
+	return rule &&
+	       (req->seconds > rule->seconds[rule->n - 1] || makes(rule, req->seconds));
+}
+
+int limits_segments(const struct model_row *row, const struct request *req,
+	bool may_extend, struct segments *ret)
+{
+	const struct seconds_rule *rule = limits_seconds(row, req);
+	uint32_t total = req->seconds;
+	struct segments s = {0};
+	int r;
+
+	if (!rule || total == 0 || total > row->seconds_max)
+		return -EINVAL;
+	r = chain(rule, total, &s);
+	if (r < 0)
+		return r;
+	if (s.n > 1 && may_extend && row->extend.seconds && !req->opt[OPT_LAST])
+		try_extension(&row->extend, rule, total, &s);
+	*ret = s;
+	return 0;
 }

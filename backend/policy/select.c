@@ -79,7 +79,7 @@ static size_t rank(const struct select_env *env, bool cheap, const struct reques
 		struct price_estimate e;
 
 		if (!row_is_offered(row, env->backend) || !limits_can_make(row, req) ||
-			price_estimate(row, req, 1, &e, NULL) < 0)
+			price_estimate(row, req, 1, false, &e, NULL) < 0)
 			continue;
 		list[n++] = (struct option){
 			.row = row,

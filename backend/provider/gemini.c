@@ -277,8 +277,13 @@ void gemini_read_text(
 {
 	enum verdict_charge charge;
 
-	if (!read_common(a, "answer", v))
+	if (!read_common(a, "answer", v)) {
+		/* Its tokens are billed, whatever became of them. */
+		if (v->kind == VERDICT_REFUSED && v->charge == CHARGE_REFUSAL &&
+			v->usage.tokens_in)
+			v->charge = CHARGE_USAGE;
 		return;
+	}
 	charge = v->charge;
 	if (v->text.len)
 		verdict_ok(v, VERDICT_DONE);

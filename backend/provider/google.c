@@ -178,7 +178,7 @@ static int add_bucket(const char *endpoint, const char *uri, const char **ret_ob
 int google_storage_url(
 	const char *endpoint, const char *uri, struct buf *ret, struct err *err)
 {
-	const char *object;
+	const char *object = "";
 	int r = add_bucket(endpoint, uri, &object, ret, err);
 
 	if (r < 0)
@@ -194,7 +194,7 @@ int google_storage_url(
 int google_storage_list_url(
 	const char *endpoint, const char *prefix, struct buf *ret, struct err *err)
 {
-	const char *object;
+	const char *object = "";
 	int r = add_bucket(endpoint, prefix, &object, ret, err);
 
 	if (r < 0)
@@ -390,16 +390,25 @@ static void refusal(const char *message, struct verdict *v)
 		*about ? ")" : "", words);
 }
 
-void google_withheld(const char *what, const char *reason, struct verdict *v)
+void google_withheld_words(
+	const char *what, const char *reason, char *to, size_t size)
 {
 	const char *about = google_support_code(reason);
 	char words[140];
 
 	google_words(reason, words, sizeof(words));
-	verdict_set(v, VERDICT_REFUSED, EPERM,
+	snprintf(to, size,
 		"the provider's safety filter withheld the %s%s%s%s%s%s", what,
 		*about ? " (" : "", about, *about ? ")" : "", *words ? ": " : "",
 		words);
+}
+
+void google_withheld(const char *what, const char *reason, struct verdict *v)
+{
+	char text[sizeof(v->err.why)];
+
+	google_withheld_words(what, reason, text, sizeof(text));
+	verdict_set(v, VERDICT_REFUSED, EPERM, "%s", text);
 }
 
 static void denied(const cJSON *error, const char *words, struct verdict *v)

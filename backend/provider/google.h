@@ -51,6 +51,9 @@ bool google_failed(const struct wire_answer *a, struct verdict *v);
 void google_operation_error(const cJSON *error, struct verdict *v);
 /* REFUSED: what was made was held back. what: "picture"; reason: "" if not told. */
 void google_withheld(const char *what, const char *reason, struct verdict *v);
+/* Its sentence, for one of several takes. */
+void google_withheld_words(
+	const char *what, const char *reason, char *to, size_t size);
 /* What a numeric support code in a refusal stands for: "violence"; "" if unknown. */
 const char *google_support_code(const char *text);
 /* Copies a provider's words for people: one line of UTF-8, at most size - 1 bytes. */

@@ -102,6 +102,7 @@ void imagen_read(
 	const cJSON *list = cJSON_GetObjectItemCaseSensitive(a->json, "predictions"),
 		    *e;
 	const char *reason = first_reason(list);
+	char withheld[sizeof(v->result[0].reason)];
 
 	if (google_failed(a, v))
 		return;
@@ -114,8 +115,9 @@ void imagen_read(
 		}
 	}
 	if (v->n_results && v->result[0].is_usable) {
+		google_withheld_words("picture", reason, withheld, sizeof(withheld));
 		for (uint32_t n = v->n_results; n < job->n_takes; n++)
-			wire_withheld_add(v, job->n_takes, reason);
+			wire_withheld_add(v, job->n_takes, withheld);
 		verdict_ok(v, VERDICT_DONE);
 	} else if (v->n_results) {
 		verdict_set(v, VERDICT_UNUSABLE, EPROTO,

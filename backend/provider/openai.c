@@ -129,7 +129,7 @@ static bool is_one_of(const char *code, const char *const *marks, size_t n)
 }
 
 /* The statuses mean what Google's do; the bodies differ: {"error":{"message","code"}}.
- */
+ * A 503 in that shape comes from before the model, as while it is loaded. */
 static bool read_error(const struct wire_answer *a, struct verdict *v)
 {
 	static const char *const refusals[] = {
@@ -153,6 +153,9 @@ static bool read_error(const struct wire_answer *a, struct verdict *v)
 	} else if (is_client && strstr(code, "model_not_found")) {
 		verdict_set(v, VERDICT_NO_MODEL, ENOENT,
 			"the provider has no such model: %s", words);
+	} else if (a->status == 503 && cJSON_IsObject(error)) {
+		verdict_set(v, VERDICT_BUSY, EBUSY, "the server is overloaded%s%s",
+			*words ? ": " : "", words);
 	} else {
 		return google_failed(a, v);
 	}

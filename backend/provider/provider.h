@@ -15,9 +15,9 @@
 #include "cache/base/err.h"
 
 enum output_state {
-	OUTPUT_WANTED,  /* not made yet */
-	OUTPUT_MADE,    /* all its bytes went to the sink */
-	OUTPUT_REFUSED, /* this one was filtered out: `err` */
+	OUTPUT_WANTED,   /* not made yet */
+	OUTPUT_MADE,     /* all its bytes went to the sink */
+	OUTPUT_REFUSED,  /* this one was filtered out: `err` */
 	OUTPUT_UNUSABLE, /* paid, and nothing can be served: `err` */
 	OUTPUT_UNKNOWN,  /* may be paid, did not reach us: `err` */
 };

@@ -64,10 +64,11 @@ uint32_t remote_takes_max(const struct remote *r, const struct model_row *row);
  * clip is gs:// with VERTEX, a file of the Developer API with GEMINI. */
 bool remote_can_extend(const struct remote *r, const struct model_row *row);
 
-/* The call that makes it, and the reading of its answer. What of the job depends on the
- * API is set here: is_developer_api, and no storage_uri but with VERTEX. -EINVAL,
- * -EACCES (no project), -ENOMEM, and what remote_can_make says. `v` need not be
- * initialised; owned: verdict_finish. */
+/* The call that makes it, and the reading of its answer. The job's is_developer_api is
+ * set here, and a storage_uri goes out with VERTEX only. -EINVAL, -EACCES (no project),
+ * -ENOMEM, and what remote_can_make says. `v` need not be initialised; owned:
+ * verdict_finish. An operation it gives can be polled, and what it says is usable can
+ * be fetched. */
 int remote_make(const struct remote *r, const struct wire_job *j, uint32_t place,
 	struct remote_call *ret, struct err *err);
 void remote_read(const struct remote *r, const struct wire_job *j,

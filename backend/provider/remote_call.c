@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Calls, and what their answers mean: each protocol's own functions behind one table.
- */
+/* Calls: each protocol's own functions behind one table. */
 #include <errno.h>
 #include <string.h>
 
-#include "backend/net/http.h"
 #include "backend/provider/gemini.h"
 #include "backend/provider/imagen.h"
 #include "backend/provider/openai.h"
@@ -26,19 +24,18 @@ static const struct protocol {
 	const char *method; /* of Google's services */
 	uint64_t answer_max;
 	int (*body)(const struct wire_job *job, struct buf *ret);
-	void (*read)(const struct wire_job *job, const struct wire_answer *a,
-		struct verdict *v);
 } protocols[] = {
-	[PROTOCOL_IMAGEN] = {"predict", PICTURES_MAX, imagen_body, imagen_read},
-	[PROTOCOL_GEMINI_IMAGE] = {"generateContent", PICTURES_MAX, gemini_body,
-		gemini_read_picture},
-	[PROTOCOL_VEO] = {"predictLongRunning", SMALL_MAX, veo_body, veo_read_start},
-	[PROTOCOL_GEMINI_TEXT] = {"generateContent", SMALL_MAX, gemini_body,
-		gemini_read_text},
-	[PROTOCOL_OPENAI_IMAGE] = {NULL, PICTURES_MAX, openai_body,
-		openai_read_picture},
-	[PROTOCOL_OPENAI_CHAT] = {NULL, SMALL_MAX, openai_body, openai_read_text},
+	[PROTOCOL_IMAGEN] = {"predict", PICTURES_MAX, imagen_body},
+	[PROTOCOL_GEMINI_IMAGE] = {"generateContent", PICTURES_MAX, gemini_body},
+	[PROTOCOL_VEO] = {"predictLongRunning", SMALL_MAX, veo_body},
+	[PROTOCOL_GEMINI_TEXT] = {"generateContent", SMALL_MAX, gemini_body},
+	[PROTOCOL_OPENAI_IMAGE] = {NULL, PICTURES_MAX, openai_body},
+	[PROTOCOL_OPENAI_CHAT] = {NULL, SMALL_MAX, openai_body},
 };
+
+/* Of one picture in a request. Source: vertex-ai/generative-ai/docs, the pages of Veo
+ * and Gemini, read 2026-11-23. */
+#define GOOGLE_INPUT_MAX (20 << 20)
 
 void remote_call_finish(struct remote_call *c)
 {
@@ -48,20 +45,26 @@ void remote_call_finish(struct remote_call *c)
 
 /* ---- making ---- */
 
-/* Which API it is the remote knows, whatever the job says. */
-static struct wire_job own_job(const struct remote *r, const struct wire_job *j)
+struct wire_job remote_own_job(const struct remote *r, const struct wire_job *j)
 {
 	struct wire_job own = *j;
 
 	own.is_developer_api = r->backend == BACKEND_GEMINI;
-	if (r->backend != BACKEND_VERTEX)
-		own.storage_uri = NULL;
 	return own;
 }
 
-static bool is_sendable(const struct wire_input *in)
+static int check_input(const struct remote *r, const struct wire_input *in,
+	const char *option, struct err *err)
 {
-	return (in->type == MEDIA_PNG || in->type == MEDIA_JPEG) && in->len;
+	if ((in->type != MEDIA_PNG && in->type != MEDIA_JPEG) || !in->len)
+		return err_set(err, EINVAL,
+			"an input of %s= is neither a PNG nor a JPEG picture", option);
+	if (r->backend != BACKEND_OPENAI && in->len > GOOGLE_INPUT_MAX)
+		return err_set(err, EINVAL,
+			"an input of %s= is above %d MiB, the most that the provider "
+			"takes",
+			option, GOOGLE_INPUT_MAX >> 20);
+	return 0;
 }
 
 /* Each API reads clips from its own place only. */
@@ -88,15 +91,11 @@ static int check_job(const struct remote *r, const struct wire_job *j, struct er
 	if (j->video_uri && (j->seconds != WIRE_EXTENSION_SECONDS ||
 				    !wire_can_extend(j) || !is_clip(r, j->video_uri)))
 		return err_set(err, EINVAL, "%s cannot extend this clip", j->row->name);
-	for (uint32_t i = 0; i < j->n_images; i++) {
-		if (!is_sendable(&j->image[i]))
-			return err_set(err, EINVAL,
-				"an input is neither a PNG nor a JPEG picture");
-	}
-	if (j->last && !is_sendable(j->last))
-		return err_set(err, EINVAL,
-			"the input of last= is neither a PNG nor a JPEG picture");
-	return 0;
+	for (uint32_t i = 0; i < j->n_images && e == 0; i++)
+		e = check_input(r, &j->image[i], "image", err);
+	if (e == 0 && j->last)
+		e = check_input(r, j->last, "last", err);
+	return e;
 }
 
 static int make_url(const struct remote *r, const struct model_row *row, uint32_t place,
@@ -125,7 +124,7 @@ int remote_make(const struct remote *r, const struct wire_job *j, uint32_t place
 	const struct protocol *p = &protocols[j->row->protocol];
 	scoped(remote_call_finish) struct remote_call c = {
 		.method = "POST", .is_paid = true, .answer_max = p->answer_max};
-	struct wire_job own = own_job(r, j);
+	struct wire_job own = remote_own_job(r, j);
 	int e = check_job(r, &own, err);
 
 	if (e == 0)
@@ -138,15 +137,6 @@ int remote_make(const struct remote *r, const struct wire_job *j, uint32_t place
 	*ret = c;
 	c = (struct remote_call){0};
 	return 0;
-}
-
-void remote_read(const struct remote *r, const struct wire_job *j,
-	const struct wire_answer *a, struct verdict *v)
-{
-	struct wire_job own = own_job(r, j);
-
-	*v = (struct verdict){.retry_after_ms = -1};
-	protocols[j->row->protocol].read(&own, a, v);
 }
 
 /* ---- polling ---- */
@@ -174,19 +164,6 @@ int remote_poll(const struct remote *r, const char *operation, struct remote_cal
 	*ret = c;
 	c = (struct remote_call){0};
 	return 0;
-}
-
-void remote_read_poll(const struct remote *r, const struct wire_job *j,
-	const struct wire_answer *a, struct verdict *v)
-{
-	struct wire_job own = own_job(r, j);
-
-	*v = (struct verdict){.retry_after_ms = -1};
-	if (r->backend == BACKEND_OPENAI)
-		verdict_set(
-			v, VERDICT_UNKNOWN, EIO, "backend=openai has no operations");
-	else
-		veo_read_poll(&own, a, v);
 }
 
 /* ---- fetching ---- */
@@ -284,71 +261,4 @@ int remote_list(const struct remote *r, const char *prefix, struct remote_call *
 	*ret = c;
 	c = (struct remote_call){0};
 	return 0;
-}
-
-static int list_failed(const struct wire_answer *a, struct err *err)
-{
-	static const struct {
-		int status, code;
-		const char *why;
-	} known[] = {
-		{401, EACCES, "Cloud Storage refused the credentials"},
-		{403, EACCES, "Cloud Storage denies access to the bucket"},
-		{404, ENOENT, "Cloud Storage has no such bucket"},
-		{408, EBUSY, "Cloud Storage is overloaded"},
-		{429, EBUSY, "Cloud Storage is overloaded"},
-		{500, EBUSY, "Cloud Storage is overloaded"},
-		{502, EBUSY, "Cloud Storage is overloaded"},
-		{503, EBUSY, "Cloud Storage is overloaded"},
-		{504, EBUSY, "Cloud Storage is overloaded"},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		if (known[i].status == a->status)
-			return err_set(err, known[i].code, "%s", known[i].why);
-	}
-	return err_set(err, EPROTO, "Cloud Storage answered %d%s", a->status,
-		a->status == 200 ? " and no list" : "");
-}
-
-/* An object below the prefix that has bytes. */
-static bool is_below(const cJSON *item, const char *prefix)
-{
-	const char *name = json_str(item, "name", "");
-	size_t n = strlen(prefix), len = strlen(name), count;
-
-	return len > n && str_starts(name, prefix) && name[len - 1] != '/' &&
-	       str_utf8_count(name, len, &count) == 0 &&
-	       strcmp(json_str(item, "size", "0"), "0") != 0;
-}
-
-int remote_read_list(const struct wire_answer *a, const char *prefix,
-	char (*uri)[WIRE_URI_MAX], uint32_t max, struct err *err)
-{
-	const cJSON *items, *e;
-	const char *object =
-		str_starts(prefix, "gs://") ? strchr(prefix + 5, '/') : NULL;
-	int n = 0;
-
-	if (a->status != 200 || !cJSON_IsObject(a->json))
-		return list_failed(a, err);
-	if (!object)
-		return err_set(err, EINVAL, "not a folder of Cloud Storage");
-	object++;
-	items = cJSON_GetObjectItemCaseSensitive(a->json, "items");
-	cJSON_ArrayForEach(e, items)
-	{
-		scoped(buf_finish) struct buf b = {0};
-
-		if ((uint32_t)n == max || !is_below(e, object))
-			continue;
-		if (buf_add(&b, prefix, (size_t)(object - prefix)) < 0 ||
-			buf_adds(&b, json_str(e, "name", "")) < 0)
-			return err_oom(err);
-		n += wire_uri(b.data, uri[n]);
-	}
-	/* A page may be empty and not the last. */
-	if (n == 0 && *json_str(a->json, "nextPageToken", ""))
-		return err_set(err, EPROTO, "Cloud Storage sent a part of a list");
-	return n;
 }

@@ -23,3 +23,5 @@ struct google_place remote_google_place(
 	const struct remote *r, const struct model_row *row, uint32_t place);
 /* What the service itself is called with. */
 enum remote_auth remote_auth(const struct remote *r);
+/* The job as this API takes it, whatever it says of that. */
+struct wire_job remote_own_job(const struct remote *r, const struct wire_job *j);

@@ -25,8 +25,7 @@ static int add_video(const struct wire_job *j, struct buf *b)
 	int r;
 
 	wire_str(&ok, o, j->is_developer_api ? "uri" : "gcsUri", j->video_uri);
-	if (!j->is_developer_api)
-		wire_str(&ok, o, "mimeType", "video/mp4");
+	wire_str(&ok, o, j->is_developer_api ? "encoding" : "mimeType", "video/mp4");
 	r = ok ? buf_adds(b, ",\"video\":") : -ENOMEM;
 	return r < 0 ? r : json_print_line(b, o);
 }
@@ -159,10 +158,16 @@ static const char *reason_at(const cJSON *response, int i)
 
 static void judge(const struct wire_job *job, const cJSON *response, struct verdict *v)
 {
+	char withheld[sizeof(v->result[0].reason)];
+
 	v->usage.seconds = v->n_results * wire_seconds(job);
 	if (v->n_results && v->result[0].is_usable) {
-		for (int i = 0; v->n_results < job->n_takes && i < WIRE_MEDIA_MAX; i++)
-			wire_withheld_add(v, job->n_takes, reason_at(response, i));
+		for (int i = 0; v->n_results < job->n_takes && i < WIRE_MEDIA_MAX;
+			i++) {
+			google_withheld_words("video", reason_at(response, i), withheld,
+				sizeof(withheld));
+			wire_withheld_add(v, job->n_takes, withheld);
+		}
 		verdict_ok(v, VERDICT_DONE);
 	} else if (v->n_results) {
 		verdict_set(v, VERDICT_UNUSABLE, EPROTO,

@@ -83,7 +83,7 @@ enum verdict_charge {
 struct wire_result {
 	bool is_usable;         /* as far as the answer tells, it can be served */
 	int32_t media;          /* index of the media string; -1: none */
-	char reason[160];       /* why it is not usable */
+	char reason[240];       /* why it is not usable */
 	char uri[WIRE_URI_MAX]; /* gs:// or http(s)://, where it is; "": inline */
 };
 

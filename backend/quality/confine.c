@@ -50,9 +50,9 @@ static int limit(int what, uint64_t value, struct err *err)
 	return 0;
 }
 
-static int set_limits(struct err *err)
+static int set_limits(uint32_t cpu_s, struct err *err)
 {
-	static const struct {
+	const struct {
 		int what;
 		uint64_t value;
 	} limits[] = {
@@ -60,7 +60,7 @@ static int set_limits(struct err *err)
 		{RLIMIT_FSIZE, 0},
 		{RLIMIT_NOFILE, 0}, /* for new ones; the pipes stay */
 		{RLIMIT_NPROC, 0},
-		{RLIMIT_CPU, CONFINE_CPU_S},
+		{RLIMIT_CPU, cpu_s},
 		{RLIMIT_AS, CONFINE_MEMORY},
 	};
 	int r = 0;
@@ -120,13 +120,13 @@ static int set_filter(struct err *err)
 	return r < 0 ? err_errno(err, -r, "cannot load the system call filter") : 0;
 }
 
-int confine(struct err *err)
+int confine(uint32_t cpu_s, struct err *err)
 {
 	int r;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_errno(err, errno, "cannot give up privileges");
-	r = set_limits(err);
+	r = set_limits(cpu_s, err);
 	return r < 0 ? r : set_filter(err);
 }

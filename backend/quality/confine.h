@@ -5,10 +5,14 @@
  * bounded memory and CPU time; no core file, no ptrace; dies with its parent.
  * A refused system call fails with EPERM rather than killing, so that a library that
  * merely probes something goes on. Only for the worker's process. */
+#include <stdint.h>
+
 #include "cache/base/err.h"
 
 #define CONFINE_MEMORY (UINT64_C(2) << 30) /* bytes of address space */
 #define CONFINE_CPU_S 300                  /* seconds */
+#define CONFINE_CPU_LONG_S 3600            /* where minutes of video are encoded */
 
-/* -errno where a part failed: then decode nothing. Call with one thread running. */
-int confine(struct err *err);
+/* cpu_s: seconds of CPU time, one of the above.
+ * -errno where a part failed: then decode nothing. Call with one thread running. */
+int confine(uint32_t cpu_s, struct err *err);

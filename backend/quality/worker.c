@@ -7,29 +7,29 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 
 #include "backend/quality/report.h"
+#include "backend/quality/worker_spawn.h"
 #include "backend/quality/worker_wire.h"
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
 
 #define STOP_POLL_MS 50
-/* Wanted, so that a megabyte needs few switches between the processes. */
-#define PIPE_BYTES (1 << 20)
 /* For a process whose pipe is closed to be gone as well. */
 #define EXIT_GRACE_MS 1000
 
 struct worker {
-	const struct quality_source *src;
+	const struct quality_source *sources;
+	uint32_t n; /* of them */
 	const atomic_bool *stop;
 	int timeout_ms;
 	int64_t deadline_ms;  /* CLOCK_MONOTONIC */
-	quality_sink_fn sink; /* NULL unless converting */
+	quality_sink_fn sink; /* NULL where a report is wanted */
 	void *user;
+	uint64_t output_max;
 	struct err *err;
 
 	pid_t pid;    /* 0: none */
@@ -118,95 +118,13 @@ static int recv_all(struct worker *w, void *data, size_t len)
 	return 0;
 }
 
-static int set_attributes(posix_spawnattr_t *attr)
+static int start(struct worker *w, const char *exe, bool in_background)
 {
-	sigset_t none, all;
-	int r;
+	struct worker_ends ends = {-1, -1};
+	int r = worker_spawn(exe, in_background, &ends, &w->pid);
 
-	sigemptyset(&none);
-	sigfillset(&all);
-	r = posix_spawnattr_setsigmask(attr, &none);
-	if (r == 0)
-		r = posix_spawnattr_setsigdefault(attr, &all);
-	if (r == 0)
-		r = posix_spawnattr_setpgroup(attr, 0);
-	/* Its own group: a Ctrl-C at our terminal is for us to act on. */
-	if (r == 0)
-		r = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK |
-							   POSIX_SPAWN_SETSIGDEF |
-							   POSIX_SPAWN_SETPGROUP);
-	return r;
-}
-
-/* Both ends above the standard descriptors, which the child's dup2() overwrites; `ours`
- * is made not to block. */
-static int make_pipe(int ends[2], int ours)
-{
-	int low[2];
-
-	if (pipe2(low, O_CLOEXEC) < 0)
-		return -errno;
-	for (int i = 0; i < 2; i++) {
-		ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, WIRE_FDS);
-		close(low[i]);
-	}
-	if (ends[0] < 0 || ends[1] < 0)
-		return -EMFILE;
-	fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES);
-	return fcntl(ends[ours], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
-}
-
-static int spawn_with(const char *exe, int in, int out,
-	posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, pid_t *pid)
-{
-	char word[] = WIRE_WORD, *environment[] = {NULL};
-	char *arguments[] = {(char *)(uintptr_t)exe, word, NULL};
-	int r = posix_spawn_file_actions_adddup2(actions, in, WIRE_IN);
-
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(actions, out, WIRE_OUT);
-	if (r == 0)
-		r = posix_spawn_file_actions_addclosefrom_np(actions, WIRE_FDS);
-	if (r == 0)
-		r = set_attributes(attr);
-	if (r == 0)
-		r = posix_spawn(pid, exe, actions, attr, arguments, environment);
-	return r;
-}
-
-static int spawn(const char *exe, int in, int out, pid_t *ret)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	pid_t pid;
-	int r = posix_spawn_file_actions_init(&actions);
-
-	if (r != 0)
-		return -r;
-	r = posix_spawnattr_init(&attr);
-	if (r == 0) {
-		r = spawn_with(exe, in, out, &actions, &attr, &pid);
-		posix_spawnattr_destroy(&attr);
-	}
-	posix_spawn_file_actions_destroy(&actions);
-	if (r == 0)
-		*ret = pid;
-	return -r;
-}
-
-static int start(struct worker *w, const char *exe)
-{
-	int there[2] = {-1, -1}, back[2] = {-1, -1};
-	int r = make_pipe(there, 1);
-
-	if (r == 0)
-		r = make_pipe(back, 0);
-	if (r == 0)
-		r = spawn(exe, there[0], back[1], &w->pid);
-	fd_close(&there[0]);
-	fd_close(&back[1]);
-	w->to = there[1];
-	w->from = back[0];
+	w->to = ends.to;
+	w->from = ends.from;
 	return r < 0 ? err_errno(w->err, -r, "cannot start the decoder") : 0;
 }
 
@@ -253,12 +171,16 @@ static int finish(struct worker *w, int r)
 
 static int answer_read(struct worker *w, const struct wire_frame *f)
 {
+	const struct quality_source *src;
 	int r;
 
-	if (f->len == 0 || f->len > WIRE_MAX_READ || f->off > w->src->size ||
-		f->len > w->src->size - f->off)
+	if (f->source >= w->n)
+		return misbehaved(w, "it asked for a file that there is not");
+	src = &w->sources[f->source];
+	if (f->len == 0 || f->len > WIRE_MAX_READ || f->off > src->size ||
+		f->len > src->size - f->off)
 		return misbehaved(w, "it asked for bytes outside the file");
-	r = w->src->read(w->src->user, f->off, w->chunk, f->len, w->err);
+	r = src->read(src->user, f->off, w->chunk, f->len, w->err);
 	return r < 0 ? r : send_all(w, w->chunk, f->len);
 }
 
@@ -267,9 +189,9 @@ static int take_output(struct worker *w, const struct wire_frame *f)
 	int r;
 
 	if (!w->sink)
-		return misbehaved(w, "it sent a picture that nobody asked for");
+		return misbehaved(w, "it sent bytes that nobody asked for");
 	if (f->len == 0 || f->len > WIRE_MAX_OUTPUT ||
-		f->len > WIRE_MAX_OUTPUT_SUM - w->output)
+		f->len > w->output_max - w->output)
 		return misbehaved(w, "it sent too much");
 	r = recv_all(w, w->chunk, f->len);
 	if (r < 0)
@@ -284,7 +206,8 @@ static int take_failure(struct worker *w, const struct wire_frame *f)
 	int r;
 
 	if (f->len > WIRE_MAX_SENTENCE ||
-		(f->off != EPROTO && f->off != ENOMEM && f->off != EIO))
+		(f->off != EPROTO && f->off != ENOMEM && f->off != EIO &&
+			f->off != EOPNOTSUPP))
 		return misbehaved(w, "it failed in an unknown way");
 	r = recv_all(w, text, f->len);
 	if (r < 0)
@@ -312,7 +235,7 @@ static int take_report(struct worker *w, uint32_t len, struct quality *ret)
 		return misbehaved(w, why.why);
 	if (ret->kind == QUALITY_TEXT)
 		return misbehaved(w, "it reported a text");
-	ret->size_bytes = w->src->size;
+	ret->size_bytes = w->sources->size;
 	return 0;
 }
 
@@ -325,10 +248,21 @@ static int take_result(struct worker *w, uint32_t len, struct quality *ret)
 	return 0;
 }
 
-static int converse(
-	struct worker *w, const struct wire_request *request, struct quality *ret)
+static int ask(struct worker *w, struct wire_request *request)
 {
-	int r = send_all(w, request, sizeof(*request));
+	int r;
+
+	request->version = WIRE_VERSION;
+	request->sources = w->n;
+	r = send_all(w, request, sizeof(*request));
+	for (uint32_t i = 0; i < w->n && r == 0; i++)
+		r = send_all(w, &w->sources[i].size, sizeof(w->sources[i].size));
+	return r;
+}
+
+static int converse(struct worker *w, struct wire_request *request, struct quality *ret)
+{
+	int r = ask(w, request);
 
 	while (r == 0) {
 		struct wire_frame f;
@@ -381,22 +315,23 @@ static void guard_end(struct pipe_guard *g)
 	pthread_sigmask(SIG_SETMASK, &g->old, NULL);
 }
 
-static int run(struct worker *w, const char *exe, const struct wire_request *request,
+static int run(struct worker *w, const char *exe, struct wire_request *request,
 	struct quality *ret)
 {
 	struct pipe_guard guard;
 	int r;
 
 	assert(w->timeout_ms > 0);
-	if (w->src->type == MEDIA_TEXT)
-		return err_set(w->err, EINVAL, "a text needs no decoder");
+	for (uint32_t i = 0; i < w->n; i++)
+		if (w->sources[i].type == MEDIA_TEXT)
+			return err_set(w->err, EINVAL, "a text needs no decoder");
 	w->to = w->from = -1;
 	w->deadline_ms = clk_mono_ms() + w->timeout_ms;
 	w->chunk = new_array(uint8_t, WIRE_MAX_READ);
 	if (!w->chunk)
 		return err_oom(w->err);
 	guard_begin(&guard);
-	r = start(w, exe);
+	r = start(w, exe, request->op == WIRE_MEASURE);
 	if (r == 0)
 		r = converse(w, request, ret);
 	r = finish(w, r);
@@ -407,10 +342,12 @@ static int run(struct worker *w, const char *exe, const struct wire_request *req
 int quality_measure(const char *exe, const struct quality_source *src, int timeout_ms,
 	const atomic_bool *stop, struct quality *ret, struct err *err)
 {
-	struct worker w = {
-		.src = src, .stop = stop, .timeout_ms = timeout_ms, .err = err};
-	struct wire_request request = {
-		.version = WIRE_VERSION, .op = WIRE_MEASURE, .size = src->size};
+	struct worker w = {.sources = src,
+		.n = 1,
+		.stop = stop,
+		.timeout_ms = timeout_ms,
+		.err = err};
+	struct wire_request request = {.op = WIRE_MEASURE};
 	struct quality q;
 	int r = run(&w, exe, &request, &q);
 
@@ -419,20 +356,19 @@ int quality_measure(const char *exe, const struct quality_source *src, int timeo
 	return r;
 }
 
-int quality_convert(const char *exe, const struct quality_source *src,
-	enum media_type to, int timeout_ms, const atomic_bool *stop,
-	quality_sink_fn sink, void *user, struct err *err)
+static int make_picture(const char *exe, enum wire_op op,
+	const struct quality_source *src, enum media_type to, int timeout_ms,
+	const atomic_bool *stop, quality_sink_fn sink, void *user, struct err *err)
 {
-	struct worker w = {.src = src,
+	struct worker w = {.sources = src,
+		.n = 1,
 		.stop = stop,
 		.timeout_ms = timeout_ms,
 		.sink = sink,
 		.user = user,
+		.output_max = WIRE_MAX_PICTURE,
 		.err = err};
-	struct wire_request request = {.version = WIRE_VERSION,
-		.op = WIRE_CONVERT,
-		.to = to,
-		.size = src->size};
+	struct wire_request request = {.op = op, .to = to};
 
 	if (to != MEDIA_PNG && to != MEDIA_JPEG)
 		return err_set(
@@ -440,9 +376,46 @@ int quality_convert(const char *exe, const struct quality_source *src,
 	return run(&w, exe, &request, NULL);
 }
 
+int quality_convert(const char *exe, const struct quality_source *src,
+	enum media_type to, int timeout_ms, const atomic_bool *stop,
+	quality_sink_fn sink, void *user, struct err *err)
+{
+	return make_picture(
+		exe, WIRE_CONVERT, src, to, timeout_ms, stop, sink, user, err);
+}
+
 int quality_last_frame(const char *exe, const struct quality_source *src,
 	enum media_type to, int timeout_ms, const atomic_bool *stop,
-	quality_sink_fn sink, void *user, struct err *err) { return err_set(err, ENOSYS, "shim"); }
-int quality_join(const char *exe, const struct quality_source *src, size_t n, const struct quality_join_rule *rule,
-	int timeout_ms, const atomic_bool *stop,
-	quality_sink_fn sink, void *user, struct err *err) { return err_set(err, ENOSYS, "shim"); }
+	quality_sink_fn sink, void *user, struct err *err)
+{
+	return make_picture(
+		exe, WIRE_LAST_FRAME, src, to, timeout_ms, stop, sink, user, err);
+}
+
+int quality_join(const char *exe, const struct quality_source *sources, size_t n,
+	const struct quality_join_rule *rule, int timeout_ms, const atomic_bool *stop,
+	quality_sink_fn sink, void *user, struct err *err)
+{
+	struct worker w = {.sources = sources,
+		.n = (uint32_t)n,
+		.stop = stop,
+		.timeout_ms = timeout_ms,
+		.sink = sink,
+		.user = user,
+		.output_max = QUALITY_JOIN_MAX_BYTES,
+		.err = err};
+	struct wire_request request = {.op = WIRE_JOIN,
+		.seconds = rule->seconds,
+		.fps = rule->fps,
+		.is_chained = rule->is_chained};
+
+	if (n < 1 || n > QUALITY_JOIN_MAX_CLIPS)
+		return err_set(err, EINVAL, "%zu clips cannot be joined; 1 to %d can",
+			n, QUALITY_JOIN_MAX_CLIPS);
+	if (rule->seconds > QUALITY_JOIN_MAX_SECONDS ||
+		rule->fps > QUALITY_JOIN_MAX_FPS)
+		return err_set(err, EINVAL,
+			"a video has at most %d s and %d frames a second",
+			QUALITY_JOIN_MAX_SECONDS, QUALITY_JOIN_MAX_FPS);
+	return run(&w, exe, &request, NULL);
+}

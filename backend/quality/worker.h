@@ -8,6 +8,7 @@
  * as you like. Nothing is kept between calls. The process dies with the calling thread.
  */
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,7 +34,8 @@ struct quality_source {
 typedef int (*quality_sink_fn)(
 	void *user, const void *data, size_t len, struct err *err);
 
-/* Measures a picture or video; all members of its kind are set.
+/* Measures a picture or video; all members of its kind are set. The process runs only
+ * when nothing else wants to.
  * exe         normally QUALITY_EXE
  * timeout_ms  > 0, for everything from start to result
  * stop        may be NULL; looked at every 50 ms
@@ -50,10 +52,46 @@ int quality_convert(const char *exe, const struct quality_source *src,
 	enum media_type to, int timeout_ms, const atomic_bool *stop,
 	quality_sink_fn sink, void *user, struct err *err);
 
-struct quality_join_rule { uint32_t seconds, fps; bool drops_repeated_frame; };
+/* The frame of a video that is shown last, at its full size, as `to`: where the next
+ * clip goes on. As quality_convert; -EPROTO also for a video that was cut short. */
 int quality_last_frame(const char *exe, const struct quality_source *src,
 	enum media_type to, int timeout_ms, const atomic_bool *stop,
 	quality_sink_fn sink, void *user, struct err *err);
-int quality_join(const char *exe, const struct quality_source *src, size_t n, const struct quality_join_rule *rule,
-	int timeout_ms, const atomic_bool *stop,
+
+#define QUALITY_JOIN_MAX_CLIPS 512
+#define QUALITY_JOIN_MAX_SECONDS 1200
+#define QUALITY_JOIN_MAX_FPS 240
+#define QUALITY_JOIN_MAX_BYTES ((UINT64_C(2) << 30) - 1) /* of the result */
+
+struct quality_join_rule {
+	uint32_t seconds; /* length of the result; 0: all there is */
+	uint32_t fps;     /* 0: as the clips are */
+	/* Each clip but the first begins with the last frame of the one before: one
+	 * of the two is left out. Where the result would be shorter than `seconds` by
+	 * that, the frames that remain take the time, so that length and sound stay
+	 * right. */
+	bool is_chained;
+};
+
+/* n clips (1..QUALITY_JOIN_MAX_CLIPS), in order, as one MP4 of H.264 and AAC with the
+ * index in front. One clip is allowed: that cuts it, or changes its rate.
+ *
+ * Pictures are copied where all clips are H.264 of the same size and parameters; only
+ * the group of pictures in which something is left out or cut is then encoded anew.
+ * Clips that differ, other codecs and another `fps` are encoded as a whole, in the size
+ * of the first clip. A rate is another one if it differs by 0.005 or more.
+ * Sound is copied in whole packets without a gap, at most 11 ms off (half a packet). A
+ * clip without sound, or with sound of another format than the first that has any, is
+ * silent; where no clip has sound there is no sound track.
+ * Where clips are shorter than `seconds` the result is; otherwise it is as long, to the
+ * tick.
+ *
+ * Clips are read twice. Memory of this process: 1 MiB. Of the other: some tens of MiB,
+ * and where everything is encoded, the result as well (at most 768 MiB; bits are
+ * limited so that it fits).
+ * Errors as quality_convert; sentences name the clip, counted from 1. -EINVAL: n, rule.
+ * -EPROTO: also a clip that was cut short, and a result of more than
+ * QUALITY_JOIN_MAX_BYTES. -EOPNOTSUPP: this FFmpeg cannot encode H.264. */
+int quality_join(const char *exe, const struct quality_source *sources, size_t n,
+	const struct quality_join_rule *rule, int timeout_ms, const atomic_bool *stop,
 	quality_sink_fn sink, void *user, struct err *err);

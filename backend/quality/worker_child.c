@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -12,6 +13,7 @@
 #include "backend/media/decode_picture.h"
 #include "backend/media/decode_video.h"
 #include "backend/media/encode_picture.h"
+#include "backend/media/join.h"
 #include "backend/quality/confine.h"
 #include "backend/quality/report.h"
 #include "backend/quality/worker.h"
@@ -19,8 +21,22 @@
 #include "cache/base/buf.h"
 #include "cache/base/mem.h"
 
+_Static_assert(JOIN_MAX_CLIPS == QUALITY_JOIN_MAX_CLIPS &&
+		       JOIN_MAX_CLIPS <= WIRE_MAX_SOURCES &&
+		       JOIN_MAX_SECONDS == QUALITY_JOIN_MAX_SECONDS &&
+		       JOIN_MAX_FPS == QUALITY_JOIN_MAX_FPS,
+	"one limit, told at two places");
+
 #define EXIT_LOST 1 /* nobody to answer to */
 #define EXIT_USAGE 2
+/* Larger blocks go back when they are freed: encoders come and go, and what they leave
+ * between them grew by 6 MB each. */
+#define LARGE_BLOCK (1 << 20)
+
+struct medium {
+	uint32_t number;
+	uint64_t size;
+};
 
 static int write_all(const void *data, size_t len)
 {
@@ -61,19 +77,23 @@ static int send_frame(enum wire_kind kind, uint64_t off, const void *data, size_
 	struct wire_frame f = {.kind = kind, .len = (uint32_t)len, .off = off};
 	int r = write_all(&f, sizeof(f));
 
-	return r < 0 || !data ? r : write_all(data, len);
+	return r < 0 ? r : write_all(data, len);
 }
 
-/* A range of the medium, from the parent. */
+/* A range of a medium, from the parent. */
 static int fetch(void *user, uint64_t off, void *buf, size_t len, struct err *err)
 {
+	const struct medium *m = user;
 	uint8_t *to = buf;
 
-	(void)user;
 	while (len) {
 		size_t n = len < WIRE_MAX_READ ? len : WIRE_MAX_READ;
+		struct wire_frame f = {.kind = WIRE_READ,
+			.len = (uint32_t)n,
+			.off = off,
+			.source = m->number};
 
-		if (send_frame(WIRE_READ, off, NULL, n) < 0)
+		if (write_all(&f, sizeof(f)) < 0)
 			return err_set(err, EIO, "the parent is gone");
 		if (read_all(to, n) < 0)
 			return err_set(err, EIO, "the parent is gone");
@@ -84,8 +104,9 @@ static int fetch(void *user, uint64_t off, void *buf, size_t len, struct err *er
 	return 0;
 }
 
-static int load_picture(uint64_t size, struct picture *ret, struct err *err)
+static int load_picture(struct medium *m, struct picture *ret, struct err *err)
 {
+	uint64_t size = m->size;
 	scoped_free uint8_t *bytes = NULL;
 	int r;
 
@@ -96,7 +117,7 @@ static int load_picture(uint64_t size, struct picture *ret, struct err *err)
 	bytes = new_array(uint8_t, size);
 	if (!bytes)
 		return err_oom(err);
-	r = fetch(NULL, 0, bytes, size, err);
+	r = fetch(m, 0, bytes, size, err);
 	return r < 0 ? r : decode_picture(bytes, size, ret, err);
 }
 
@@ -125,9 +146,9 @@ static int add_frame(void *user, const struct picture *frame, struct err *err)
 	return 0;
 }
 
-static int measure_video(uint64_t size, struct quality *ret, struct err *err)
+static int measure_video(struct medium *m, struct quality *ret, struct err *err)
 {
-	const struct video_source src = {.size = size, .read = fetch};
+	const struct video_source src = {.size = m->size, .read = fetch, .user = m};
 	struct quality q = {
 		.kind = QUALITY_VIDEO, .metrics_version = QUALITY_METRICS_VERSION};
 	struct video_info info;
@@ -165,18 +186,18 @@ static int send_report(const struct quality *q, struct err *err)
 	return 0;
 }
 
-static int measure(uint64_t size, struct err *err)
+static int measure(struct medium *m, struct err *err)
 {
 	scoped(picture_finish) struct picture p = {0};
 	uint8_t head[MEDIA_SNIFF_BYTES];
-	size_t n = size < sizeof(head) ? (size_t)size : sizeof(head);
+	size_t n = m->size < sizeof(head) ? (size_t)m->size : sizeof(head);
 	struct quality q;
-	int r = fetch(NULL, 0, head, n, err);
+	int r = fetch(m, 0, head, n, err);
 
 	if (r == 0 && media_sniff(head, n) == MEDIA_MP4) {
-		r = measure_video(size, &q, err);
+		r = measure_video(m, &q, err);
 	} else if (r == 0) {
-		r = load_picture(size, &p, err);
+		r = load_picture(m, &p, err);
 		if (r == 0)
 			r = measure_picture(&p, &q, err);
 	}
@@ -214,50 +235,126 @@ static int encode_rows(struct encode_picture *e, const struct picture *p, uint8_
 	return r < 0 ? r : encode_picture_end(e, err);
 }
 
-static int convert(uint64_t size, enum media_type to, struct err *err)
+static int send_picture(const struct picture *p, enum media_type to, struct err *err)
 {
-	scoped(picture_finish) struct picture p = {0};
 	scoped_free uint8_t *row = NULL;
 	struct encode_picture *e = NULL;
-	int r = load_picture(size, &p, err);
+	int r;
 
-	if (r < 0)
-		return r;
-	assert(p.width > 0);
-	row = new_array(uint8_t, 3 * (size_t)p.width);
+	assert(p->width > 0);
+	row = new_array(uint8_t, 3 * (size_t)p->width);
 	if (!row)
 		return err_oom(err);
 	r = encode_picture_new(
-		to, (int)p.width, (int)p.height, send_output, NULL, &e, err);
+		to, (int)p->width, (int)p->height, send_output, NULL, &e, err);
 	if (r == 0)
-		r = encode_rows(e, &p, row, err);
+		r = encode_rows(e, p, row, err);
 	encode_picture_free(e);
+	return r;
+}
+
+static int send_end(int r)
+{
 	if (r == 0)
 		send_frame(WIRE_RESULT, 0, NULL, 0);
 	return r;
 }
 
+static int convert(struct medium *m, enum media_type to, struct err *err)
+{
+	scoped(picture_finish) struct picture p = {0};
+	int r = load_picture(m, &p, err);
+
+	return send_end(r < 0 ? r : send_picture(&p, to, err));
+}
+
+static int send_last(void *user, const struct picture *frame, struct err *err)
+{
+	const enum media_type *to = user;
+
+	return send_picture(frame, *to, err);
+}
+
+static int last_frame(struct medium *m, enum media_type to, struct err *err)
+{
+	const struct video_source src = {.size = m->size, .read = fetch, .user = m};
+
+	return send_end(decode_video_last(&src, send_last, &to, err));
+}
+
+static int join(
+	struct medium *media, const struct wire_request *request, struct err *err)
+{
+	const struct join_rule rule = {.seconds = request->seconds,
+		.fps = request->fps,
+		.is_chained = request->is_chained};
+	scoped_free struct video_source *clips =
+		new_array(struct video_source, request->sources);
+
+	if (!clips)
+		return err_oom(err);
+	for (uint32_t i = 0; i < request->sources; i++)
+		clips[i] = (struct video_source){
+			.size = media[i].size, .read = fetch, .user = &media[i]};
+	return send_end(
+		join_videos(clips, request->sources, &rule, send_output, NULL, err));
+}
+
+static int obey(
+	const struct wire_request *request, struct medium *media, struct err *err)
+{
+	switch (request->op) {
+	case WIRE_CONVERT:
+		return convert(media, request->to, err);
+	case WIRE_LAST_FRAME:
+		return last_frame(media, request->to, err);
+	case WIRE_JOIN:
+		return join(media, request, err);
+	default:
+		return measure(media, err);
+	}
+}
+
+/* What the wire has a word for. */
+static uint64_t failure_code(int r)
+{
+	return r == -EPROTO || r == -ENOMEM || r == -EOPNOTSUPP ? (uint64_t)-r : EIO;
+}
+
+static int read_media(const struct wire_request *request, struct medium *media)
+{
+	for (uint32_t i = 0; i < request->sources; i++) {
+		media[i].number = i;
+		if (read_all(&media[i].size, sizeof(media[i].size)) < 0)
+			return -EIO;
+	}
+	return 0;
+}
+
 static int serve(void)
 {
+	static struct medium media[WIRE_MAX_SOURCES];
 	struct wire_request request;
 	struct err err = {0};
-	int r = confine(&err);
+	int r;
 
+	/* What the parent says may be trusted; media come later. */
 	if (read_all(&request, sizeof(request)) < 0)
 		return EXIT_LOST;
-	if (request.version != WIRE_VERSION)
+	if (request.version != WIRE_VERSION || request.sources < 1 ||
+		request.sources > WIRE_MAX_SOURCES)
+		return EXIT_LOST;
+	r = confine(request.op == WIRE_JOIN ? CONFINE_CPU_LONG_S : CONFINE_CPU_S, &err);
+	if (read_media(&request, media) < 0)
 		return EXIT_LOST;
 	if (r < 0)
 		err_wrap(&err, r, "the decoder is not confined");
-	else if (request.op == WIRE_CONVERT)
-		r = convert(request.size, request.to, &err);
 	else
-		r = measure(request.size, &err);
+		r = obey(&request, media, &err);
 	if (r < 0) {
-		uint64_t code = r == -EPROTO || r == -ENOMEM ? (uint64_t)-r : EIO;
 		size_t len = strnlen(err.why, WIRE_MAX_SENTENCE);
 
-		if (send_frame(WIRE_FAILED, code, err.why, len) < 0)
+		if (send_frame(WIRE_FAILED, failure_code(r), err.why, len) < 0)
 			return EXIT_LOST;
 	}
 	return 0;
@@ -273,6 +370,7 @@ int worker_child_main(int argc, char **argv)
 		!S_ISFIFO(in.st_mode) || !S_ISFIFO(out.st_mode))
 		return EXIT_USAGE;
 	prctl(PR_SET_NAME, "media-worker");
+	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
 	decode_video_hush();
 	return serve();
 }

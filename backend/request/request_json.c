@@ -6,13 +6,13 @@
 #include "cache/base/json.h"
 #include "cache/base/mem.h"
 
-static const enum media_type types[] = {
-	MEDIA_PNG, MEDIA_JPEG, MEDIA_MP4, MEDIA_TEXT};
+static const enum media_type types[] = {MEDIA_PNG, MEDIA_JPEG, MEDIA_MP4, MEDIA_TEXT};
 
 int request_to_json(const struct request *r, cJSON *o)
 {
 	cJSON *options = cJSON_AddObjectToObject(o, "options");
-	bool ok = options && cJSON_AddBoolToObject(o, "video", r->tree == TREE_VIDEOS) &&
+	bool ok = options &&
+		  cJSON_AddBoolToObject(o, "video", r->tree == TREE_VIDEOS) &&
 		  cJSON_AddStringToObject(o, "prompt", r->prompt->text) &&
 		  cJSON_AddStringToObject(o, "model", r->model) &&
 		  cJSON_AddStringToObject(o, "type", media_ext(r->type)) &&
@@ -46,8 +46,8 @@ static int read_options(const cJSON *list, struct request *r)
 int request_from_json(const cJSON *o, struct request *ret)
 {
 	scoped(request_finish) struct request r = {0};
-	const char *prompt = json_str(o, "prompt", ""), *model = json_str(o, "model", ""),
-		   *type = json_str(o, "type", "");
+	const char *prompt = json_str(o, "prompt", ""),
+		   *model = json_str(o, "model", ""), *type = json_str(o, "type", "");
 	int64_t take = json_int(o, "take", 0), seconds = json_int(o, "seconds", -1);
 	int e;
 

@@ -214,6 +214,14 @@ def gs_uri(value, at):
     return value
 
 
+def file_uri(value, at):
+    """A file of the Developer API, as its answers name it."""
+    if not isinstance(value, str) or not re.fullmatch(
+            r"https?://[^/]+/v1beta/files/[^/:?]+(:download(\?alt=media)?)?", value):
+        raise Bad((at, f"{at} must be the uri of a generated video."))
+    return value
+
+
 def sniff(data):
     """The media type that the first bytes tell, or None."""
     if data[:8] == b"\x89PNG\r\n\x1a\n":
@@ -228,15 +236,15 @@ def sniff(data):
 
 
 def media(types, most, data_name="bytesBase64Encoded", uri_name="gcsUri",
-          mime_name="mimeType", extra=None):
+          mime_name="mimeType", extra=None, uri=gs_uri):
     """An inline or stored input; checks that label and magic bytes agree."""
-    shape = record({data_name: base64_bytes, uri_name: gs_uri,
+    shape = record({data_name: base64_bytes, uri_name: uri,
                     mime_name: one_of(*types), **(extra or {})})
 
     def check(value, at):
         found = shape(value, at)
-        data, uri = found.get(data_name), found.get(uri_name)
-        if (data is None) == (uri is None):
+        data, place = found.get(data_name), found.get(uri_name)
+        if (data is None) == (place is None):
             raise Bad((at, f"{at} needs exactly one of {data_name}, {uri_name}."))
         if mime_name not in found:
             raise Bad((f"{at}.{mime_name}", f"{at}.{mime_name} is required."))
@@ -245,6 +253,6 @@ def media(types, most, data_name="bytesBase64Encoded", uri_name="gcsUri",
         if data is not None and sniff(data) != found[mime_name]:
             raise Bad((at, f"Unhandled generated data mime type: "
                            f"{sniff(data) or 'unknown'} (declared {found[mime_name]})"))
-        return {"data": data, "uri": uri, "mime": found[mime_name],
+        return {"data": data, "uri": place, "mime": found[mime_name],
                 **{k: found[k] for k in (extra or {}) if k in found}}
     return check

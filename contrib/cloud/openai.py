@@ -45,6 +45,8 @@ def images_shape(row):
     }
     if dalle or row["id"].startswith("local"):
         fields["response_format"] = one_of("url", "b64_json")
+    if row["id"].startswith("local"):  # as LocalAI does; OpenAI knows no seed here
+        fields["seed"] = integer(0, 0xFFFFFFFF)
     if row["id"] == "dall-e-3":
         fields["quality"] = one_of("standard", "hd")
         fields["style"] = one_of("vivid", "natural")

@@ -8,7 +8,7 @@ import checks
 import veo
 from media import mp4
 from models import video_price
-from wire import ApiError, Hole, Reply, answer
+from wire import ApiError, Hole, Reply, answer, chunks
 
 RESPONSE = "type.googleapis.com/cloud.ai.large_models.vision.GenerateVideoResponse"
 POLL = checks.record({"operationName": checks.string(1, 1024)}, ("operationName",))
@@ -48,7 +48,8 @@ class PredictLongRunning:
             shape = veo.relaxed(shape)
         body = checks.run(shape, checks.parse(req))
         cloud.clips.need_ffmpeg()
-        self.wish = veo.Wish(row, target.api, body, cloud.store.read_uri)
+        read = (cloud.operations if target.api == "gemini" else cloud.store).read_uri
+        self.wish = veo.Wish(row, target.api, body, read)
         if "storageUri" in self.wish.params:
             cloud.store.check_uri(self.wish.params["storageUri"])
         self.cloud, self.target = cloud, target
@@ -210,6 +211,13 @@ class Operations:
         while len(self.files) >= MAX_KEPT:
             del self.files[next(iter(self.files))]
         self.files[name] = media
+
+    def read_uri(self, uri):
+        """The bytes of a file, for an extension."""
+        name = uri.split("/files/")[1].partition(":")[0]
+        if name not in self.files:
+            raise ApiError(404, f"File {name} not found.")
+        return b"".join(chunks(self.files[name].raw()))
 
     def download(self, target, req):
         if target.name not in self.files or req.query.get("alt") != "media":

@@ -21,7 +21,8 @@ def request_shape(row, api):
     image = checks.media(IMAGES, MAX_IMAGE)
     names = ("bytesBase64Encoded", "gcsUri", "mimeType") if on_vertex else (
         "encodedVideo", "uri", "encoding")
-    video = checks.media(("video/mp4",), MAX_VIDEO, *names)
+    video = checks.media(("video/mp4",), MAX_VIDEO, *names,
+                         uri=checks.gs_uri if on_vertex else checks.file_uri)
     reference = record({"image": image, "referenceType": one_of(*row["references"])},
                        ("image", "referenceType"))
     resolutions = row["resolutions"]
@@ -169,6 +170,8 @@ class Wish:
         self.need(pixels in known, at, f"Unsupported size {pixels[0]}x{pixels[1]}.")
         self.before, self.pixels = round(length * 24) / 24, pixels
         short = min(pixels)
+        self.need(short == 720 or self.api != "gemini", at,
+                  "Only videos of 720p can be extended.")
         self.resolution = {720: "720p", 1080: "1080p", 2160: "4k"}.get(short, "720p")
 
     @property

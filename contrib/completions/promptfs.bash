@@ -11,7 +11,7 @@ _promptfs_flags() {
 
 _promptfs() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local commands="status fetch quote models verify pin prune" command=""
+	local commands="status fetch quote models verify pin prune unknown settle" command=""
 
 	[[ $COMP_CWORD -gt 1 && " $commands " == *" ${COMP_WORDS[1]} "* ]] &&
 		command=${COMP_WORDS[1]}

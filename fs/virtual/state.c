@@ -22,20 +22,19 @@ int file_state_get(
 	struct promptfs *fs, const struct request *req, struct file_state *ret)
 {
 	struct file_state s = {0};
-	struct digest key;
-	int r = request_key(req, fs->ns, &key);
+	int r = request_key(req, fs->ns, &s.key);
 
 	if (r < 0)
 		return r;
 	s.row = catalogue_find(fs->catalogue, req->model);
 	if (!s.row)
 		return -ENOENT;
-	r = cache_find(fs->cache, &key, &s.rec, NULL, NULL);
+	r = cache_find(fs->cache, &s.key, &s.rec, &s.draw, NULL);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	s.has_record = r == 0;
-	engine_job(fs->engine, &key, &s.job);
-	s.has_error = engine_last_error(fs->engine, &key, &s.err, &s.error_ms);
+	engine_job(fs->engine, &s.key, &s.job);
+	s.has_error = engine_last_error(fs->engine, &s.key, &s.err, &s.error_ms);
 	s.name = name_of(&s);
 	*ret = s;
 	return 0;

@@ -8,6 +8,8 @@ struct file_state {
 			     "failed", "unknown" */
 	bool has_record;
 	struct record rec; /* valid if has_record */
+	struct digest key; /* request_key */
+	uint32_t draw;     /* of the record, or that of the next generation */
 	struct job_brief job;
 	bool has_error;
 	struct err err; /* of the last failed open */

@@ -8,6 +8,7 @@
 #include "cache/base/json.h"
 #include "cache/base/mem.h"
 #include "cache/base/money.h"
+#include "fs/virtual/budget.h"
 #include "fs/virtual/vfile.h"
 
 static int add_store(struct promptfs *fs, cJSON *o)
@@ -35,6 +36,8 @@ static int fill_status(struct promptfs *fs, cJSON *o)
 
 	if (r == 0)
 		r = add_store(fs, o);
+	if (r == 0)
+		r = budget_add_money(fs, o);
 	cJSON_AddStringToObject(o, "mountpoint", fs->mountpoint);
 	json_add_int(o, "uptime_seconds", (clk_real_ms() - fs->mounted_ms) / 1000);
 	return r;

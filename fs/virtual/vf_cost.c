@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <string.h>
 
 #include "backend/policy/limits.h"
 #include "backend/policy/price.h"
 #include "cache/base/clk.h"
 #include "cache/base/json.h"
 #include "cache/base/mem.h"
+#include "cache/ledger.h"
 #include "fs/link.h"
+#include "fs/virtual/budget.h"
 #include "fs/virtual/state.h"
 #include "fs/virtual/vfile.h"
 
 /* ---- one file ---- */
+
+/* A clip is extended from the bucket it was put into; as the engine decides. */
+static bool may_extend(const struct promptfs *fs)
+{
+	return fs->backend != BACKEND_LOCAL && fs->remote.bucket;
+}
 
 static struct price_scope scope_of(struct promptfs *fs, char today[static 11])
 {
@@ -18,6 +27,7 @@ static struct price_scope scope_of(struct promptfs *fs, char today[static 11])
 	return (struct price_scope){.catalogue = fs->catalogue,
 		.backend = fs->backend,
 		.fallback = fs->config->fallback,
+		.may_extend = may_extend(fs),
 		.today = today};
 }
 
@@ -29,7 +39,7 @@ static void add_estimate(struct promptfs *fs, const struct request *req,
 	struct price_estimate e;
 	int64_t worst;
 
-	if (price_estimate(row, req, 1, &e, NULL) < 0) {
+	if (price_estimate(row, req, 1, scope.may_extend, &e, NULL) < 0) {
 		cJSON_AddNullToObject(o, "estimate_usd");
 		return;
 	}
@@ -60,40 +70,70 @@ static void add_alternatives(struct promptfs *fs, const struct request *req,
 	}
 }
 
-/* A long video is planned as several calls; the plan stands here before anyone pays. */
-static void add_plan(const struct request *req, const struct model_row *row,
-	const char *state, cJSON *o)
+/* What became of the parts of a long video; NULL: as the file. */
+struct part_states {
+	const char *name[LEDGER_PARTS_MAX];
+	uint32_t draw;
+};
+
+static int note_part(void *user, const struct ledger_row *row)
 {
+	struct part_states *p = user;
+
+	if (row->part >= ARRAY_SIZE(p->name) || row->draw != p->draw)
+		return 0;
+	switch (row->state) {
+	case LEDGER_SETTLED: /* its bytes wait to be joined */
+		p->name[row->part] = "generated";
+		break;
+	case LEDGER_SENT:
+	case LEDGER_ACCEPTED:
+		p->name[row->part] = "generating";
+		break;
+	case LEDGER_RESERVED:
+		p->name[row->part] = "queued";
+		break;
+	case LEDGER_UNKNOWN:
+		p->name[row->part] = "unknown";
+		break;
+	case LEDGER_RELEASED:
+		break;
+	}
+	return 0;
+}
+
+/* A long video is planned as several calls; the plan stands here before anyone pays. */
+static int add_plan(struct promptfs *fs, const struct request *req,
+	const struct file_state *s, cJSON *o)
+{
+	struct part_states states = {.draw = s->draw};
+	/* One part of unknown outcome says nothing of those that were not begun. */
+	const char *rest = strcmp(s->name, "unknown") ? s->name : "not generated";
 	struct segments plan;
 	int64_t price;
 	cJSON *list;
+	int r = 0;
 
-	if (!req->seconds || limits_segments(row, req, false, &plan) < 0 || plan.n < 2)
-		return;
+	if (!req->seconds || limits_segments(s->row, req, may_extend(fs), &plan) < 0 ||
+		plan.n < 2)
+		return 0;
+	if (fs->backend != BACKEND_LOCAL &&
+		!(s->has_record && s->rec.state == RECORD_GENERATED))
+		r = ledger_each_open(fs->cache, &s->key, note_part, &states);
+	if (r < 0)
+		return r;
 	list = cJSON_AddArrayToObject(o, "plan");
 	for (uint32_t i = 0; i < plan.n && list; i++) {
-		cJSON *s = cJSON_CreateObject();
+		const char *name = i < ARRAY_SIZE(states.name) ? states.name[i] : NULL;
+		cJSON *part = cJSON_CreateObject();
 
-		cJSON_AddNumberToObject(s, "seconds", plan.seconds[i]);
-		if (price_segment(row, req, plan.seconds[i], &price, NULL) == 0)
-			json_add_usd(s, "estimate_usd", price);
-		cJSON_AddStringToObject(s, "state", state);
-		cJSON_AddItemToArray(list, s);
+		cJSON_AddNumberToObject(part, "seconds", plan.seconds[i]);
+		if (price_segment(s->row, req, plan.seconds[i], &price, NULL) == 0)
+			json_add_usd(part, "estimate_usd", price);
+		cJSON_AddStringToObject(part, "state", name ? name : rest);
+		cJSON_AddItemToArray(list, part);
 	}
-}
-
-/* The built-in renderer costs nothing, so no limit applies to it. */
-static void add_budget(struct promptfs *fs, cJSON *o)
-{
-	struct totals t = {0};
-	cJSON *b = cJSON_AddObjectToObject(o, "budget");
-
-	if (cache_totals(fs->cache, 1, NULL, &t) < 0)
-		t = (struct totals){0};
-	cJSON_AddNullToObject(b, "limit_usd");
-	cJSON_AddStringToObject(b, "period", "day");
-	json_add_usd(b, "spent_usd", t.spent_ud);
-	json_add_usd(b, "reserved_usd", t.reserved_ud);
+	return list ? 0 : -ENOMEM;
 }
 
 static void add_result(const struct record *rec, cJSON *o)
@@ -124,9 +164,13 @@ int vf_file_cost(struct promptfs *fs, const struct place *p, struct buf *out)
 	if (s.has_record && s.rec.state == RECORD_GENERATED)
 		add_result(&s.rec, o);
 	cJSON_AddStringToObject(o, "currency", "USD");
-	add_plan(&p->req, s.row, s.name, o);
+	r = add_plan(fs, &p->req, &s, o);
+	if (r < 0)
+		return r;
 	add_alternatives(fs, &p->req, s.row, o);
-	add_budget(fs, o);
+	r = budget_add(fs, o);
+	if (r < 0)
+		return r;
 	if (s.has_error)
 		cJSON_AddStringToObject(o, "error", s.err.why);
 	return json_print(out, o);
@@ -157,18 +201,32 @@ static int add_spent(void *user, const char *name, const struct totals *t)
 	return 0;
 }
 
-static void add_who(struct promptfs *fs, cJSON *o)
+/* Nobody is told to worry where nothing can be spent. */
+static bool is_alert(struct promptfs *fs)
+{
+	scoped(budget_view_finish) struct budget_view v = {0};
+
+	if (fs->backend == BACKEND_LOCAL)
+		return false;
+	return budget_view_get(fs, &v) < 0 || v.is_alert;
+}
+
+static int add_who(struct promptfs *fs, cJSON *o)
 {
 	static const char *const scopes[][2] = {
 		{"program", "by_program"}, {"user", "by_user"}, {"day", "by_day"}};
 
-	add_budget(fs, o);
-	cJSON_AddFalseToObject(o, "alert");
+	int r = budget_add(fs, o);
+
+	if (r < 0)
+		return r;
+	cJSON_AddBoolToObject(o, "alert", is_alert(fs));
 	for (size_t i = 0; i < ARRAY_SIZE(scopes); i++) {
 		cJSON *by = cJSON_AddObjectToObject(o, scopes[i][1]);
 
 		cache_totals_by(fs->cache, scopes[i][0], add_spent, by);
 	}
+	return 0;
 }
 
 int vf_dir_cost(struct promptfs *fs, const struct place *p, struct buf *out)
@@ -190,6 +248,8 @@ int vf_dir_cost(struct promptfs *fs, const struct place *p, struct buf *out)
 	if (dir)
 		cache_totals_by_model(fs->cache, dir, add_model, models);
 	if (p->dir == PLACE_ROOT)
-		add_who(fs, o);
-	return json_print(out, o);
+		r = add_who(fs, o);
+	else
+		r = 0; /* nothing is listed there yet */
+	return r < 0 ? r : json_print(out, o);
 }

@@ -39,5 +39,7 @@ int vf_readme(struct promptfs *fs, const struct place *p, struct buf *out)
 		PROMPTFS_VERSION, m, m, m, fs->config->backend,
 		fs->backend == BACKEND_LOCAL
 			? " (the built-in renderer: free, offline, not AI)"
-			: "");
+			: ". Opening a file that is not made yet may spend "
+			  "money:\n<file>.cost says how much, .cost at the top what is "
+			  "left of the budget.");
 }

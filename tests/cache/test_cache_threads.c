@@ -135,7 +135,7 @@ static void check_outcome(struct fixture *f)
 	CHECK_INT(t.failed, WRITERS * FILES);
 	CHECK_INT(t.requests, 2 * WRITERS * FILES);
 	CHECK_INT(t.grades[0], WRITERS * FILES * 4 / 5);
-	CHECK_INT(t.spent_ud, 20000 * WRITERS * FILES);
+	CHECK_INT(t.duration_ms, 40 * WRITERS * FILES);
 	CHECK_INT(t.saved_ud, 25000 * WRITERS * FILES);
 	CHECK_INT(cache_stat(f->cache, &st), 0);
 	CHECK_INT(st.files, WRITERS * FILES * 4 / 5);

@@ -200,6 +200,26 @@ class Video(unittest.TestCase):
         self.assertEqual(self.cloud.call("GET", f"/v1beta/models/{KEYED}/operations/x",
                                          auth="key").status, 404)
 
+    def test_developer_api_extends_its_own_files(self):
+        def extend(uri):
+            return self.cloud.gemini(
+                KEYED, "predictLongRunning",
+                veo(instance={"video": {"uri": uri, "encoding": "video/mp4"}},
+                    durationSeconds=7))
+
+        for seconds, res, wanted in ((4, "720p", 200), (8, "1080p", 400)):
+            got = self.cloud.gemini(KEYED, "predictLongRunning",
+                                    veo(durationSeconds=seconds, resolution=res))
+            self.cloud.wait_for(lambda c: c["operations"]["running"] == 0, 60)
+            done = self.cloud.call("GET", f"/v1beta/{got.json['name']}",
+                                   auth="key").json
+            sample = done["response"]["generateVideoResponse"]["generatedSamples"][0]
+            uri = sample["video"]["uri"]
+            got = extend(uri)
+            self.assertEqual(got.status, wanted, got.body)
+        self.assertEqual(extend(uri.replace("/files/", "/files/no")).status, 404)
+        self.assertEqual(extend(f"gs://{BUCKET}/v/x.mp4").status, 400)
+
     def test_developer_api_refuses_what_only_vertex_has(self):
         for name, value in (("seed", 1), ("generateAudio", True), ("fps", 24),
                             ("storageUri", "gs://local-bucket/"), ("sampleCount", 2),

@@ -206,10 +206,15 @@ static void ends_at_a_line_too_long(void)
 	text[CONTROL_LINE_MAX + 99999] = '\0';
 	cJSON_AddStringToObject(o, "command", text);
 	CHECK_INT(control_connect(f.dir, &c, NULL), 0);
-	/* Whether the answer or the end comes first is the kernel's choice. */
-	if (control_send(c, o, &err) == 0 &&
-		control_receive(c, 10000, &answer, &err) == 0)
-		CHECK_INT(json_int(answer, "errno", 0), EINVAL);
+	/* Whether the answer or the end comes first is the kernel's choice, also where
+	 * the end was met while sending. */
+	control_send(c, o, &err);
+	if (control_receive(c, 10000, &answer, &err) < 0) {
+		CHECK_INT(err.code, EPIPE);
+		control_close(c);
+		return tear_down(&f);
+	}
+	CHECK_INT(json_int(answer, "errno", 0), EINVAL);
 	cJSON_Delete(answer);
 	CHECK_INT(control_receive(c, 10000, &answer, &err), -EPIPE);
 	control_close(c);

@@ -16,17 +16,19 @@ static void ask(
 	const struct price_scope *s, const struct model_row *row, struct request *r)
 {
 	struct price_alternative a[PRICE_ALTERNATIVES_MAX];
-	struct price_estimate e;
+	struct segments plan;
+	struct price_estimate e = {0};
 	uint32_t w, h;
 	int64_t v;
 
 	strcpy(r->model, row->name);
 	(void)limits_check(row, r, NULL);
 	(void)limits_pixels(row, r, &w, &h);
-	if (price_estimate(row, r, 1, &e, NULL) == 0)
+	if (price_estimate(row, r, 1, s->may_extend, &e, NULL) == 0)
 		assert(e.total_udollars >= 0);
 	if (price_worst(s, row, r, 1, &v, NULL) == 0)
 		assert(v >= e.total_udollars);
+	(void)limits_segments(row, r, true, &plan);
 	(void)price_alternatives(s, row, r, 1, a, PRICE_ALTERNATIVES_MAX);
 }
 

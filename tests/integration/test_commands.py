@@ -21,7 +21,8 @@ class Commands(mountfix.MountCase):
         self.assertRegex(self.said("--version"), r"\d+\.\d+\.\d+")
 
     def test_help_of_each_command(self):
-        for command in ("status", "fetch", "quote", "models", "verify", "pin", "prune"):
+        for command in ("status", "fetch", "quote", "models", "verify", "pin", "prune",
+                        "unknown", "settle"):
             with self.subTest(command):
                 self.assertIn(f"usage: promptfs {command}", self.said(command, "--help"))
                 self.assertIn(f"promptfs {command} --help",

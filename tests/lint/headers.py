@@ -21,6 +21,8 @@ def flags(build):
     for command in commands:
         words = shlex.split(command["command"])
         for word, value in zip(words, words[1:] + [""]):
+            if word.startswith(tuple(f"-I../{top}" for top in sources.TOP)):
+                continue  # meson adds them; our limits.h is not <limits.h>
             if word.startswith(KEEP):
                 seen.setdefault(word.split("=")[0] if word[:2] == "-D" else word, [word])
             elif word == "-isystem":

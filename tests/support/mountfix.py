@@ -21,6 +21,9 @@ PROMPTFS = os.environ.get("PROMPTFS", "build/fs/promptfs")
 OPENER = os.environ.get("OPENER", "build/tests/support/opener")
 # Sanitizers make everything slower; waits that are only there to end a hang stretch.
 SLOW = float(os.environ.get("PROMPTFS_TEST_SLOW", "1"))
+# What a shell may be set up with for the real services; no test may reach them.
+SERVICES = ("GOOGLE_", "GCLOUD_", "GEMINI_", "OPENAI_", "CLOUDSDK_", "STORAGE_EMULATOR_",
+            "GCE_METADATA_")
 # The virtual files are snapshots that a second look within a second may share.
 SNAPSHOT_S = 1.05
 
@@ -116,7 +119,7 @@ class Mount:
             self.start()
 
     def environment(self):
-        env = {k: v for k, v in os.environ.items() if not k.startswith("GOOGLE_")}
+        env = {k: v for k, v in os.environ.items() if not k.startswith(SERVICES)}
         return env | {"XDG_CONFIG_HOME": os.path.join(self.base, "config"),
                       "XDG_DATA_HOME": os.path.join(self.base, "data")}
 

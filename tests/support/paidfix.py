@@ -9,6 +9,9 @@
 
 Each class has a cloud and a mount of its own; counters are reset before each test.
 """
+import concurrent.futures
+import json
+import os
 import shutil
 import time
 
@@ -18,12 +21,54 @@ import mountfix
 # A day on which the models of the specification were still served.
 THEN = "2025-01-15"
 
+# What the local cloud bills, and nothing that slows a test down.
+PRICES = {
+    "imagen-3": {"price": {"image": 0.04}, "rpm": None},
+    "imagen-2": {"price": {"image": 0.02}, "rpm": None},
+    "gemini-nano-banana-2.1": {"price": {"image": 0.0336}},
+    "gemini-pro": {"price": {"million_tokens": {"in": 1.5, "out": 7.5}}},
+    "gemini-pro-vision": {"price": {"million_tokens": {"in": 1.5, "out": 7.5}}},
+    "veo-3.1-lite": {"price": {"second": {"720p": 0.05, "1080p": 0.08}}},
+}
+# For backend=openai: all of its models are the user's own rows.
+OPENAI = {
+    "gpt-image-1": {
+        "kind": "picture", "protocol": "openai-image", "wire": {"openai": "gpt-image-1"},
+        "options": {"count": {"min": 1, "max": 4, "default": 1}},
+        "price": {"image": 0.042}, "refusal": 0},
+    "gpt-4o-mini": {
+        "kind": "text", "protocol": "openai-chat", "wire": {"openai": "gpt-4o-mini"},
+        "input_tokens": 10000,
+        "options": {"max_tokens": {"min": 1, "max": 4096, "default": 1000}},
+        "price": {"million_tokens": {"in": 0.15, "out": 0.6}}, "refusal": 0},
+    "local-image": {
+        "kind": "picture", "protocol": "openai-image", "wire": {"openai": "local-image"},
+        "price": {"image": 0}},
+    "local-chat": {
+        "kind": "text", "protocol": "openai-chat", "wire": {"openai": "local-chat"},
+        "input_tokens": 10000, "price": {"million_tokens": {"in": 0, "out": 0}}},
+}
+# The server prices a Gemini picture by its tokens, and its prompt's too; here only the
+# picture's, as the catalogue does.
+PICTURE_ONLY = {"id": "gemini-nano-banana-2.1",
+                "price": {"input_per_m": 0, "output_per_m": 0, "image_per_m": 30_000_000}}
+
 
 class PaidMount(mountfix.Mount):
-    def __init__(self, cloud, *options, backend="vertex", env=None, **more):
+    """`catalogue`: rows that are added to the built-in ones or change them."""
+
+    def __init__(self, cloud, *options, backend="vertex", env=None, catalogue=PRICES,
+                 start=True, **more):
         self.cloud = cloud
         self.more_env = env or {}
-        super().__init__(f"backend={backend}", *options, **more)
+        super().__init__(f"backend={backend}", *options, start=False, **more)
+        if catalogue:
+            name = os.path.join(self.base, "catalogue.json")
+            with open(name, "w", encoding="utf-8") as f:
+                json.dump({"models": catalogue}, f)
+            self.options += (f"catalog={name}",)
+        if start:
+            self.start()
 
     def environment(self):
         return super().environment() | self.cloud.env() | self.more_env
@@ -38,19 +83,38 @@ class PaidMount(mountfix.Mount):
         return [line for line in out.splitlines() if line.strip()]
 
 
+def outcome(path):
+    """(errno or 0, the bytes) of an open that reads all."""
+    try:
+        return 0, mountfix.read(path)
+    except OSError as e:
+        return e.errno, b""
+
+
+def at_once(work, items, threads=None):
+    """`work(item)` of all items, each in a thread of its own; results in order."""
+    items = list(items)
+    with concurrent.futures.ThreadPoolExecutor(threads or len(items)) as pool:
+        return list(pool.map(work, items))
+
+
 class PaidCase(mountfix.MountCase):
     """One cloud and one mount for a class."""
 
     backend = "vertex"
     cloud_args = ("--today", THEN)
     options = ("budget=1000/day",)
+    catalogue = PRICES
+    env = None
 
     @classmethod
     def setUpClass(cls):
         cls.cloud = cloudfix.CloudServer(*cls.cloud_args)
         cls.cloud.start()
         try:
-            cls.mount = PaidMount(cls.cloud, *cls.options, backend=cls.backend)
+            cls.cloud.control("models", PICTURE_ONLY)
+            cls.mount = PaidMount(cls.cloud, *cls.options, backend=cls.backend,
+                                  catalogue=cls.catalogue, env=cls.env)
         except BaseException:
             cls.cloud.stop()
             raise

@@ -147,6 +147,13 @@ static void row_as_json(void)
 	CHECK(json_str(j, "source", NULL));
 	CHECK_STR(json_str(j, "retired", NULL), "2026-08-17");
 	CHECK(b.data[b.len - 1] == '\n');
+	buf_clear(&b);
+	CHECK_INT(catalogue_row_json(c, catalogue_find(c, "veo-3.1"), &b), 0);
+	CHECK(strstr(b.data, "\"extend\""));
+	CHECK_INT(catalogue_find(c, "veo-3.1")->extend.seconds, 7);
+	CHECK_INT(catalogue_find(c, "veo-3.1")->extend.input_max, 30);
+	CHECK_INT(catalogue_find(c, "veo-3.1")->extend.max, 37);
+	CHECK_INT(catalogue_find(c, "veo-2")->extend.seconds, 0);
 	cJSON_Delete(j);
 	catalogue_free(c);
 }
@@ -256,6 +263,9 @@ static void refuses_rows(void)
 #define ROW                                                                            \
 	"\"kind\":\"picture\",\"protocol\":\"openai-image\",\"wire\":{\"openai\":"     \
 	"\"x\"}"
+#define VIDEO                                                                          \
+	"{\"kind\":\"video\",\"protocol\":\"veo\",\"price\":0,"                        \
+	"\"wire\":{\"vertex\":\"a\"},\"seconds\":{\"call\":[4,8],\"max\":9}"
 	static const struct {
 		const char *row, *part;
 	} rows[] = {
@@ -311,6 +321,23 @@ static void refuses_rows(void)
 		{"{\"kind\":\"video\",\"protocol\":\"veo\",\"price\":0,"
 		 "\"wire\":{\"vertex\":\"a\"},\"seconds\":{\"call\":[8,4],\"max\":9}}",
 			"do not ascend"},
+		{VIDEO ",\"extend\":7}", "extend is not an object"},
+		{VIDEO ",\"extend\":{\"seconds\":7,\"input_max\":30}}", "once each"},
+		{VIDEO ",\"extend\":{\"seconds\":7,\"input_max\":30,\"max\":37,"
+		       "\"max\":37}}",
+			"once each"},
+		{VIDEO ",\"extend\":{\"seconds\":7,\"input_max\":30,\"max\":37,\"by\":"
+		       "1}}",
+			"unknown member \"by\""},
+		{VIDEO ",\"extend\":{\"seconds\":0,\"input_max\":30,\"max\":37}}",
+			"extend.seconds"},
+		{VIDEO ",\"extend\":{\"seconds\":7,\"input_max\":30,\"max\":38}}",
+			"extend.max"},
+		{VIDEO ",\"extend\":{\"seconds\":7,\"input_max\":30,\"max\":7}}",
+			"extend.max"},
+		{"{" ROW ",\"price\":0,\"extend\":{\"seconds\":7,\"input_max\":30,"
+		 "\"max\":37}}",
+			"only a video model"},
 	};
 	struct catalogue *c = built_in();
 	size_t n = catalogue_count(c);

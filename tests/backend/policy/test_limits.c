@@ -233,8 +233,9 @@ static void segments(void)
 		uint32_t sum = 0;
 
 		test_request(&r, "a red fox", rows[i].file, rows[i].options);
-		CHECK_INT(
-			limits_segments(catalogue_find(cat, rows[i].model), &r, &s), 0);
+		CHECK_INT(limits_segments(
+				  catalogue_find(cat, rows[i].model), &r, false, &s),
+			0);
 		CHECK_INT(s.n, rows[i].n);
 		CHECK_INT(s.billed, rows[i].billed);
 		for (uint32_t k = 0; k < s.n; k++)
@@ -274,6 +275,156 @@ static void segments_of_every_length(void)
 	}
 }
 
+/* A model that stands in may make more than is asked, to be cut; the named one may not. */
+static void a_stand_in_cuts(void)
+{
+	const struct model_row *row = catalogue_find(cat, "veo-3.1-lite");
+	struct request r;
+	struct segments s = {0};
+
+	test_request(&r, "a red fox", "5s.mp4", "res=720p");
+	CHECK(limits_can_shape(row, &r));
+	CHECK(!limits_can_make(row, &r));
+	CHECK_INT(limits_check(row, &r, NULL), -EINVAL);
+	CHECK_INT(limits_segments(row, &r, false, &s), 0);
+	CHECK_INT(s.n, 1);
+	CHECK_INT(s.seconds[0], 6);
+	CHECK_INT(s.billed, 6);
+	request_finish(&r);
+}
+
+static void extensions(void)
+{
+	static const struct {
+		const char *model, *file, *options;
+		bool may_extend, is_extension;
+		uint32_t n, billed, first;
+	} rows[] = {
+		{"veo-3.1", "15s.mp4", "", true, true, 2, 15, 8},
+		{"veo-3.1", "15s.mp4", "", false, false, 2, 16, 8},
+		{"veo-3.1", "22s.mp4", "", true, true, 3, 22, 8},
+		{"veo-3.1", "29s.mp4", "", true, true, 4, 29, 8},
+		{"veo-3.1", "30s.mp4", "", true, false, 4, 32, 8},
+		{"veo-3.1", "36s.mp4", "", true, true, 5, 36, 8},
+		{"veo-3.1", "37s.mp4", "", true, false, 5, 40, 8},
+		{"veo-3.1", "11s.mp4", "res=720p", true, true, 2, 11, 4},
+		{"veo-3.1", "12s.mp4", "res=720p", true, false, 2, 12, 6},
+		/* 10 s either way */
+		{"veo-3.1", "9s.mp4", "res=720p", true, false, 2, 10, 6},
+		{"veo-3.1", "8s.mp4", "", true, false, 1, 8, 8},
+		{"veo-3.1", "300s.mp4", "", true, false, 38, 304, 8},
+		{"veo-3.1-fast", "15s.mp4", "", true, true, 2, 15, 8},
+		{"veo-3.1-lite", "15s.mp4", "", true, true, 2, 15, 8},
+		{"veo-3.1", "15s.mp4", "image=a last=b", true, false, 2, 16, 8},
+		{"veo-3.1", "15s.mp4", "image=a", true, true, 2, 15, 8},
+		{"veo-2", "15s.mp4", "", true, false, 2, 15, 8},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct request r;
+		struct segments s = {0};
+
+		test_request(&r, "a red fox", rows[i].file, rows[i].options);
+		CHECK_INT(limits_segments(catalogue_find(cat, rows[i].model), &r,
+				  rows[i].may_extend, &s),
+			0);
+		CHECK_INT(s.is_extension, rows[i].is_extension);
+		CHECK_INT(s.n, rows[i].n);
+		CHECK_INT(s.billed, rows[i].billed);
+		CHECK_INT(s.seconds[0], rows[i].first);
+		if (s.is_extension)
+			CHECK_INT(s.seconds[s.n - 1], 7);
+		request_finish(&r);
+	}
+}
+
+/* The least that `total` seconds or more bill, by trying everything. */
+static uint32_t least_chain(const struct seconds_rule *rule, uint32_t total)
+{
+	uint32_t best = UINT32_MAX;
+
+	for (uint32_t i = 0; i < rule->n; i++) {
+		uint32_t s = rule->seconds[i];
+		uint32_t v = s >= total ? s : s + least_chain(rule, total - s);
+
+		best = v < best ? v : best;
+	}
+	return best;
+}
+
+static uint32_t least_extended(
+	const struct seconds_rule *rule, const struct extend_rule *e, uint32_t total)
+{
+	uint32_t best = UINT32_MAX;
+
+	for (uint32_t i = 0; i < rule->n; i++)
+		for (uint32_t v = rule->seconds[i]; v <= e->max; v += e->seconds) {
+			if (v >= total && v < best)
+				best = v;
+			if (v > e->input_max)
+				break;
+		}
+	return best;
+}
+
+static void check_extension(const struct segments *s, const struct extend_rule *e,
+	const struct seconds_rule *rule)
+{
+	uint32_t length = s->seconds[0];
+	bool found = false;
+
+	for (uint32_t i = 0; i < rule->n; i++)
+		found |= rule->seconds[i] == length;
+	CHECK(found);
+	for (uint32_t k = 1; k < s->n; k++) {
+		CHECK(length <= e->input_max);
+		CHECK_INT(s->seconds[k], e->seconds);
+		length += s->seconds[k];
+	}
+	CHECK(length <= e->max);
+}
+
+/* Enough for every length, never dearer for being allowed to extend, the cheapest of
+ * all where all can be tried, and within what the model extends. */
+static void plans_of_every_length(void)
+{
+	static const char *const resolutions[] = {"res=720p", "res=1080p"};
+	const struct model_row *row = catalogue_find(cat, "veo-3.1");
+
+	for (size_t i = 0; i < ARRAY_SIZE(resolutions); i++) {
+		const struct seconds_rule *rule;
+		struct request r;
+
+		test_request(&r, "a red fox", "1s.mp4", resolutions[i]);
+		rule = limits_seconds(row, &r);
+		for (r.seconds = 1; r.seconds <= row->seconds_max; r.seconds++) {
+			struct segments may = {0}, chain = {0};
+			uint32_t sum = 0, best;
+			int got = limits_segments(row, &r, true, &may);
+
+			CHECK_INT(limits_segments(row, &r, false, &chain), got);
+			if (got < 0)
+				continue;
+			for (uint32_t k = 0; k < may.n; k++)
+				sum += may.seconds[k];
+			CHECK(sum >= r.seconds && sum == may.billed);
+			CHECK(!chain.is_extension && may.billed <= chain.billed);
+			CHECK_INT(may.is_extension, may.billed < chain.billed);
+			if (may.is_extension)
+				check_extension(&may, &row->extend, rule);
+			if (r.seconds > 40)
+				continue;
+			best = least_chain(rule, r.seconds);
+			CHECK_INT(chain.billed, best);
+			if (r.seconds > rule->seconds[rule->n - 1] &&
+				least_extended(rule, &row->extend, r.seconds) < best)
+				best = least_extended(rule, &row->extend, r.seconds);
+			CHECK_INT(may.billed, best);
+		}
+		request_finish(&r);
+	}
+}
+
 static void shape_ignores_advice(void)
 {
 	const struct model_row *nano = catalogue_find(cat, "gemini-nano-banana-2.1");
@@ -301,4 +452,5 @@ static void end(void)
 TAP_MAIN(TAP_CASE(begin), TAP_CASE(accepts), TAP_CASE(refuses_with_a_sentence),
 	TAP_CASE(prompt_length_counts_code_points), TAP_CASE(values_in_effect),
 	TAP_CASE(pixels), TAP_CASE(segments), TAP_CASE(segments_of_every_length),
-	TAP_CASE(shape_ignores_advice), TAP_CASE(end))
+	TAP_CASE(a_stand_in_cuts), TAP_CASE(extensions),
+	TAP_CASE(plans_of_every_length), TAP_CASE(shape_ignores_advice), TAP_CASE(end))

@@ -53,7 +53,7 @@ static void estimates(void)
 
 		test_request(&r, "a red fox", rows[i].file, rows[i].options);
 		CHECK_INT(price_estimate(catalogue_find(cat, rows[i].model), &r,
-				  rows[i].takes, &e, &err),
+				  rows[i].takes, false, &e, &err),
 			0);
 		CHECK_STR(err.why, "");
 		CHECK_STR(e.unit, rows[i].unit);
@@ -61,6 +61,33 @@ static void estimates(void)
 		CHECK_INT(e.total_udollars, rows[i].total);
 		request_finish(&r);
 	}
+}
+
+/* A place to extend in makes some lengths cheaper, for all that count with it. */
+static void extension_is_cheaper(void)
+{
+	const struct model_row *row = catalogue_find(cat, "veo-3.1");
+	struct price_scope s = scope(BACKEND_VERTEX, false);
+	struct price_estimate e = {0};
+	struct request r;
+	int64_t v = 0;
+
+	test_request(&r, "a red fox", "15s.mp4", "");
+	CHECK_INT(price_estimate(row, &r, 1, false, &e, NULL), 0);
+	CHECK_INT(e.total_udollars, 6400000);
+	CHECK_INT(price_estimate(row, &r, 1, true, &e, NULL), 0);
+	CHECK_INT(e.units, 15);
+	CHECK_INT(e.total_udollars, 6000000);
+	CHECK_INT(price_worst(&s, row, &r, 1, &v, NULL), 0);
+	CHECK_INT(v, 6400000);
+	s.may_extend = true;
+	CHECK_INT(price_worst(&s, row, &r, 1, &v, NULL), 0);
+	CHECK_INT(v, 6000000);
+	CHECK_INT(price_refusal(row, &r, 1, true, &v, NULL), 0);
+	CHECK_INT(v, 6000000);
+	CHECK_INT(price_refusal(row, &r, 1, false, &v, NULL), 0);
+	CHECK_INT(v, 6400000);
+	request_finish(&r);
 }
 
 static void actuals(void)
@@ -71,7 +98,7 @@ static void actuals(void)
 		int64_t in, out, want;
 	} rows[] = {
 		{0, 0, 0},
-		{1, 0, 0}, /* 0.25 */
+		{1, 0, 1}, /* 0.25 */
 		{2, 0, 1}, /* 0.5 */
 		{1, 1, 2}, /* 1.75 */
 		{100, 200, 325},
@@ -103,11 +130,14 @@ static void refusals(void)
 	int64_t v = -1;
 
 	test_request(&r, "a red fox", "1.png", "");
-	CHECK_INT(price_refusal(catalogue_find(cat, "imagen-3"), &r, 1, &v, NULL), 0);
+	CHECK_INT(
+		price_refusal(catalogue_find(cat, "imagen-3"), &r, 1, false, &v, NULL),
+		0);
 	CHECK_INT(v, 0);
 	request_finish(&r);
 	test_request(&r, "a red fox", "8s.mp4", "");
-	CHECK_INT(price_refusal(catalogue_find(cat, "veo-2"), &r, 1, &v, NULL), 0);
+	CHECK_INT(
+		price_refusal(catalogue_find(cat, "veo-2"), &r, 1, false, &v, NULL), 0);
 	CHECK_INT(v, 200000);
 	request_finish(&r);
 }
@@ -198,6 +228,6 @@ static void end(void)
 	catalogue_free(cat);
 }
 
-TAP_MAIN(TAP_CASE(begin), TAP_CASE(estimates), TAP_CASE(actuals), TAP_CASE(refusals),
-	TAP_CASE(worst_cases), TAP_CASE(successors_and_fallbacks),
-	TAP_CASE(alternatives), TAP_CASE(end))
+TAP_MAIN(TAP_CASE(begin), TAP_CASE(estimates), TAP_CASE(extension_is_cheaper),
+	TAP_CASE(actuals), TAP_CASE(refusals), TAP_CASE(worst_cases),
+	TAP_CASE(successors_and_fallbacks), TAP_CASE(alternatives), TAP_CASE(end))

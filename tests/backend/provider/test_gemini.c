@@ -144,7 +144,7 @@ static void answers_in_words(void)
 			","
 			"\"usageMetadata\":{\"promptTokenCount\":-5}}",
 			VERDICT_DONE, CHARGE_RESERVED, 0, 0, NULL},
-		{200, SAYS("SAFETY", TEXT), VERDICT_REFUSED, CHARGE_REFUSAL, EPERM, 0,
+		{200, SAYS("SAFETY", TEXT), VERDICT_REFUSED, CHARGE_USAGE, EPERM, 0,
 			"SAFETY"},
 		{200, "{\"promptFeedback\":{\"blockReason\":\"OTHER\"}}",
 			VERDICT_REFUSED, CHARGE_REFUSAL, EPERM, 0, "(OTHER)"},

@@ -171,6 +171,9 @@ static void answers_with_pictures(void)
 			0, "used up"},
 		{429, E("rate_limit_exceeded", "x"), VERDICT_BUSY, CHARGE_NOTHING,
 			EBUSY, 0, NULL},
+		{503, E("unavailable_error", "Loading model"), VERDICT_BUSY,
+			CHARGE_NOTHING, EBUSY, 0, "Loading model"},
+		{503, "<html>", VERDICT_UNKNOWN, CHARGE_RESERVED, EIO, 0, NULL},
 		{500, E("server_error", "x"), VERDICT_UNKNOWN, CHARGE_RESERVED, EIO, 0,
 			NULL},
 	};

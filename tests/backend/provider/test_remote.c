@@ -212,6 +212,11 @@ static void what_cannot_be(void)
 		{BACKEND_OPENAI, "sd", "1.png", "image=a", -EOPNOTSUPP, "image="},
 		{BACKEND_VERTEX, "gemini-3-pro-image", "1.png", "last=a", -EOPNOTSUPP,
 			"last="},
+		{BACKEND_VERTEX, "gemini-3.8-flash", "1.txt",
+			"image=a+b+c+d+e+f+g+h+i+j+k+l+m+n+o+p", 0, NULL},
+		{BACKEND_VERTEX, "gemini-3.8-flash", "1.txt",
+			"image=a+b+c+d+e+f+g+h+i+j+k+l+m+n+o+p+q", -EOPNOTSUPP,
+			"at most 16"},
 		{BACKEND_GEMINI, "veo-3.1", "8s.mp4", "audio=off", -EOPNOTSUPP,
 			"audio=off"},
 	};

@@ -39,6 +39,13 @@ static void bodies(void)
 			     "\"durationSeconds\":8,\"aspectRatio\":\"9:16\","
 			     "\"personGeneration\":\"allow_adult\",\"resolution\":"
 			     "\"4k\",\"generateAudio\":true}}"},
+		/* Extended at the clip's own resolution. */
+		{"veo-3.1", "7s.mp4", NULL, true, false, false, NULL,
+			"https://x/v1beta/files/a",
+			HEAD ",\"video\":{\"uri\":\"https://x/v1beta/files/a\","
+			     "\"encoding\":\"video/mp4\"}}],\"parameters\":{"
+			     "\"sampleCount\":1,\"durationSeconds\":7,"
+			     "\"aspectRatio\":\"16:9\"}}"},
 		{"veo-3.1-fast", "8s.mp4", "seed=1 audio=on", true, false, true,
 			"gs://b/p/", NULL,
 			HEAD

@@ -13,6 +13,7 @@ static const char narrow_rows[] =
 	"\"wire\":{\"vertex\":\"narrow-1\",\"gemini\":\"narrow-1\"},\"options\":{"
 	"\"person\":[\"dont_allow\"],\"safety\":{\"block_most\":\"strict\"},"
 	"\"guidance\":{\"min\":0,\"max\":5,\"default\":3},"
+	"\"negative\":true,"
 	"\"seed\":{\"min\":10,\"max\":20},\"watermark\":[\"on\",\"off\"]}},"
 	"\"bare\":{\"kind\":\"picture\",\"protocol\":\"imagen\",\"price\":0,"
 	"\"wire\":{\"vertex\":\"bare-1\"}},"

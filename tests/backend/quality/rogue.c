@@ -104,6 +104,13 @@ static void read_beyond(void)
 	say_frame(WIRE_READ, 16, UINT64_MAX - 8);
 }
 
+static void read_other(void)
+{
+	const struct wire_frame f = {.kind = WIRE_READ, .len = 16, .source = 1};
+
+	say(&f, sizeof(f));
+}
+
 static void long_report(void)
 {
 	say_frame(WIRE_RESULT, UINT32_MAX, 0);
@@ -222,7 +229,7 @@ static void confined(void)
 	const char *fault = check_surroundings();
 	static char text[64];
 
-	if (!fault && confine(NULL) < 0)
+	if (!fault && confine(CONFINE_CPU_S, NULL) < 0)
 		fault = "confine() failed";
 	for (int i = 0; i <= 11 && !fault; i++) {
 		errno = 0;
@@ -251,6 +258,7 @@ static const struct {
 	{"read_too_much", read_too_much},
 	{"ask_and_leave", ask_and_leave},
 	{"read_beyond", read_beyond},
+	{"read_other", read_other},
 	{"long_report", long_report},
 	{"bad_report", bad_report},
 	{"mad_report", mad_report},

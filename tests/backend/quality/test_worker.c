@@ -135,6 +135,7 @@ static void misbehaviour_is_told(void)
 		{"read_nothing", -EIO, "outside the file"},
 		{"read_too_much", -EIO, "outside the file"},
 		{"read_beyond", -EIO, "outside the file"},
+		{"read_other", -EIO, "a file that there is not"},
 		{"ask_and_leave", -EIO, "exit status"},
 		{"long_report", -EIO, "impossible length"},
 		{"bad_report", -EIO, "malformed JSON"},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "fs/paid.h"
+#include "fs/spending.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -46,10 +46,10 @@ static void namespaces(void)
 		struct err err = {0};
 
 		load(&c, rows[i].options);
-		CHECK_INT(paid_configure(&fs, &err), 0);
+		CHECK_INT(spending_configure(&fs, &err), 0);
 		CHECK_STR(fs.ns, rows[i].ns);
 		CHECK_INT(fs.backend, rows[i].backend);
-		paid_finish(&fs);
+		spending_finish(&fs);
 	}
 }
 
@@ -64,7 +64,7 @@ static void what_the_engine_is_told(void)
 		 "token_command=t,self_signed,retries=0,endpoint=http://e,"
 		 "storage_endpoint=s,budget=5/day+6/month,budget_uid=1/day,"
 		 "max_cost=0.5");
-	CHECK_INT(paid_configure(&fs, &err), 0);
+	CHECK_INT(spending_configure(&fs, &err), 0);
 	CHECK_STR(fs.remote.project, "p");
 	CHECK_STR(fs.remote.location, "l");
 	CHECK_STR(fs.remote.bucket, "b");
@@ -81,7 +81,7 @@ static void what_the_engine_is_told(void)
 		CHECK_INT(b->limit[1].period, LEDGER_MONTH);
 		CHECK(!b->limit[1].is_per_user && b->limit[2].is_per_user);
 	}
-	paid_finish(&fs);
+	spending_finish(&fs);
 }
 
 static void no_limit_at_all(void)
@@ -91,11 +91,11 @@ static void no_limit_at_all(void)
 	struct err err = {0};
 
 	load(&c, "backend=gemini,budget=off,max_cost=none");
-	CHECK_INT(paid_configure(&fs, &err), 0);
+	CHECK_INT(spending_configure(&fs, &err), 0);
 	CHECK_INT((int64_t)fs.budget.n, 0);
 	CHECK_INT(fs.budget.file_udollars, -1);
 	CHECK_INT(fs.remote.tries, 3);
-	paid_finish(&fs);
+	spending_finish(&fs);
 }
 
 TAP_MAIN(TAP_CASE(namespaces), TAP_CASE(what_the_engine_is_told),
