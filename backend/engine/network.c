@@ -184,7 +184,7 @@ void network_open(struct engine *e)
 
 static void on_close(struct post *p)
 {
-	struct engine *e = container_of(p, struct engine, start_post);
+	struct engine *e = container_of(p, struct engine, close_post);
 
 	token_source_free(e->tokens);
 	e->tokens = NULL;
@@ -194,7 +194,7 @@ static void on_close(struct post *p)
 
 void network_close(struct engine *e)
 {
-	loop_post(e->loop, &e->start_post, on_close);
+	loop_post(e->loop, &e->close_post, on_close);
 }
 
 void network_free(struct engine *e)

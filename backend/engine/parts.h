@@ -89,7 +89,7 @@ struct engine {
 	bool is_dispatching;
 	uint64_t random;
 	struct network *network;
-	struct post start_post;
+	struct post start_post, close_post;
 	struct http *http;
 	struct token_source *tokens;
 	struct route *routes;
