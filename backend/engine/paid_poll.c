@@ -67,6 +67,7 @@ static void read_search(struct job *j, const struct http_answer *a)
 	struct paid *p = j->run->paid;
 	const struct part *part = &p->part[p->cur[0]];
 	char(*uri)[WIRE_URI_MAX] = calloc(p->n_cur, sizeof(*uri));
+	bool is_late = asked_for_ms(p, part) > PAID_SEARCH_MS;
 	struct err err = {0};
 	int n = uri ? remote_read_list(answer_wire(p->answer, a), part->prefix, uri,
 			      p->n_cur, &err)
@@ -79,11 +80,12 @@ static void read_search(struct job *j, const struct http_answer *a)
 		memcpy(r->uri, uri[i], sizeof(r->uri));
 	}
 	free(uri);
-	if (n > 0) {
+	/* They may appear one after the other. */
+	if (n == (int)p->n_cur || (n > 0 && is_late)) {
 		verdict_ok(p->verdict, VERDICT_DONE);
 		p->verdict->charge = CHARGE_RESERVED;
 		paid_judge(j);
-	} else if (asked_for_ms(p, part) > PAID_SEARCH_MS) {
+	} else if (is_late) {
 		paid_unknown(j, EIO,
 			"the answer to the request was lost, and its result is not in "
 			"the bucket; it may be paid");

@@ -31,52 +31,50 @@ static int64_t refusal_price(const struct paid *p)
 	return v;
 }
 
-/* Of all parts of the call together. */
-static int64_t charge(const struct paid *p)
+/* Of all parts of the call together; false: not known, all that was reserved. */
+static bool charge(const struct paid *p, int64_t *ret)
 {
 	const struct verdict *v = p->verdict;
-	int64_t sum = 0, told = 0;
+	int64_t told = 0;
 
+	*ret = 0;
 	switch (v->charge) {
 	case CHARGE_NOTHING:
-		return 0;
+		return true;
 	case CHARGE_USAGE:
-		if (price_actual(p->row, &p->job->req, &v->usage, &sum, NULL) == 0)
-			return sum;
-		break;
+		return price_actual(p->row, &p->job->req, &v->usage, ret, NULL) == 0;
 	case CHARGE_REFUSAL:
 		/* Words that were read are paid, whatever became of them. */
-		sum = refusal_price(p) * p->n_cur;
+		*ret = refusal_price(p) * p->n_cur;
 		if (price_actual(p->row, &p->job->req, &v->usage, &told, NULL) < 0)
 			told = 0;
-		return told > sum ? told : sum;
+		*ret = told > *ret ? told : *ret;
+		return true;
 	case CHARGE_RESERVED:
 		break;
 	}
-	for (uint32_t i = 0; i < p->n_cur; i++)
-		sum += p->part[p->cur[i]].held_ud;
-	return sum;
+	return false;
 }
 
 /* Equal shares among those that have something, or all if none has. */
 static void book(struct paid *p)
 {
-	int64_t sum = charge(p), own;
+	int64_t sum;
+	bool is_known = charge(p, &sum);
 	uint32_t n = 0, seen = 0;
 
 	for (uint32_t i = 0; i < p->n_cur; i++)
 		n += p->part[p->cur[i]].bytes != NULL;
 	for (uint32_t i = 0; i < p->n_cur; i++) {
 		struct part *part = &p->part[p->cur[i]];
+		uint32_t shares = n ? n : p->n_cur;
 
-		part->charged_ud = 0;
-		if (n && !part->bytes)
+		part->charged_ud = is_known ? 0 : part->held_ud;
+		if (!is_known || (n && !part->bytes))
 			continue;
-		own = sum / (n ? n : p->n_cur) +
-		      (seen < sum % (n ? n : p->n_cur) ? 1 : 0);
+		part->charged_ud = sum / shares + (seen < sum % shares ? 1 : 0);
 		seen++;
-		part->charged_ud = own;
-		if (own > part->held_ud)
+		if (part->charged_ud > part->held_ud)
 			log_warn("a call cost more than was reserved for it; model=%s",
 				p->row->name);
 	}
