@@ -2,6 +2,7 @@
 #include "backend/policy/limits.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "cache/base/mem.h"
 #include "tests/backend/policy/make_request.h"
@@ -318,6 +319,41 @@ static void extensions(void)
 	}
 }
 
+/* What a model goes on with and what it makes are two limits. */
+static void limits_of_extensions(void)
+{
+	static const struct {
+		uint32_t input_max, max, longest;
+	} rows[] = {{30, 37, 36}, {15, 37, 22}, {21, 37, 22}, {21, 28, 22},
+		{29, 30, 29}, {30, 28, 22}, {8, 15, 15}, {7, 14, 0}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct catalogue *c = test_catalogue();
+		char json[160];
+		uint32_t longest = 0;
+		struct request r;
+
+		snprintf(json, sizeof(json),
+			"{\"models\":{\"veo-3.1\":{\"extend\":{\"seconds\":7,"
+			"\"input_max\":%u,\"max\":%u}}}}",
+			rows[i].input_max, rows[i].max);
+		CHECK_INT(catalogue_merge(c, "test", json, strlen(json), NULL), 0);
+		test_request(&r, "a red fox", "9s.mp4", "");
+		for (; r.seconds <= 300; r.seconds++) {
+			struct segments s = {0};
+
+			CHECK_INT(limits_segments(
+					  catalogue_find(c, "veo-3.1"), &r, true, &s),
+				0);
+			if (s.is_extension)
+				longest = s.billed;
+		}
+		CHECK_INT(longest, rows[i].longest);
+		request_finish(&r);
+		catalogue_free(c);
+	}
+}
+
 /* The least that `total` seconds or more bill, by trying everything. */
 static uint32_t least_chain(const struct seconds_rule *rule, uint32_t total)
 {
@@ -432,5 +468,5 @@ static void end(void)
 TAP_MAIN(TAP_CASE(begin), TAP_CASE(accepts), TAP_CASE(refuses_with_a_sentence),
 	TAP_CASE(prompt_length_counts_code_points), TAP_CASE(values_in_effect),
 	TAP_CASE(pixels), TAP_CASE(segments), TAP_CASE(segments_of_every_length),
-	TAP_CASE(extensions), TAP_CASE(plans_of_every_length),
-	TAP_CASE(shape_ignores_advice), TAP_CASE(end))
+	TAP_CASE(extensions), TAP_CASE(limits_of_extensions),
+	TAP_CASE(plans_of_every_length), TAP_CASE(shape_ignores_advice), TAP_CASE(end))
