@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Pictures that are decoded and encoded anew. */
 #include <errno.h>
-#include <libavutil/imgutils.h>
 #include <libavutil/opt.h>
-#include <libswscale/swscale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +24,6 @@ struct join_encoder {
 	struct join_samples *samples;
 	struct err *err;
 
-	int width, height;
 	int set;
 	AVCodecContext *codec; /* NULL before the first frame and between runs */
 	uint8_t config[SEQUENCE_MAX];
@@ -36,8 +33,7 @@ struct join_encoder {
 	uint32_t n_made;       /* frames of the new rate */
 	uint32_t before_codec; /* frames that former encoders got */
 
-	struct SwsContext *scaler;
-	AVFrame *fitted;
+	struct join_fitter fitter; /* has the size of the output; 0: not known yet */
 	AVPacket *packet, *encoded;
 	AVFrame *frame;
 };
@@ -50,55 +46,6 @@ static int fault(struct join_encoder *e, int av, const char *what)
 		return err_oom(e->err);
 	av_strerror(av, text, sizeof(text));
 	return err_set(e->err, EPROTO, "not decodable: %s: %s", what, text);
-}
-
-int join_add(struct join_samples *s, const struct mp4_sample *sample)
-{
-	if (s->n == s->max) {
-		size_t max = s->max ? 2 * s->max : 1024;
-		void *more = reallocarray(s->list, max, sizeof(*s->list));
-
-		if (!more)
-			return -ENOMEM;
-		s->list = more;
-		s->max = max;
-	}
-	s->list[s->n++] = *sample;
-	return 0;
-}
-
-int join_keep(struct join_packets *k, AVPacket *packet, struct err *err)
-{
-	AVPacket *own;
-
-	if ((uint64_t)packet->size > JOIN_MAX_ENCODED - k->bytes)
-		return err_set(err, EPROTO,
-			"more than %llu bytes would have to be encoded anew",
-			(unsigned long long)JOIN_MAX_ENCODED);
-	if (k->n == k->max) {
-		size_t max = k->max ? 2 * k->max : 256;
-		void *more = reallocarray(k->list, max, sizeof(*k->list));
-
-		if (!more)
-			return err_oom(err);
-		k->list = more;
-		k->max = max;
-	}
-	own = av_packet_alloc();
-	if (!own)
-		return err_oom(err);
-	k->bytes += (uint64_t)packet->size;
-	av_packet_move_ref(own, packet);
-	k->list[k->n++] = own;
-	return 0;
-}
-
-void join_packets_finish(struct join_packets *k)
-{
-	for (size_t i = 0; i < k->n; i++)
-		av_packet_free(&k->list[i]);
-	free(k->list);
-	*k = (struct join_packets){0};
 }
 
 int join_encoder_new(const struct join_plan *p, const struct join_rule *rule, int set,
@@ -131,8 +78,7 @@ void join_encoder_free(struct join_encoder *e)
 	if (!e)
 		return;
 	avcodec_free_context(&e->codec);
-	sws_freeContext(e->scaler);
-	av_frame_free(&e->fitted);
+	join_fitter_finish(&e->fitter);
 	av_frame_free(&e->frame);
 	av_packet_free(&e->packet);
 	av_packet_free(&e->encoded);
@@ -144,8 +90,8 @@ void join_encoder_tell(const struct join_encoder *e, struct join_encoded *ret)
 {
 	*ret = (struct join_encoded){.config = e->config,
 		.config_len = e->config_len,
-		.width = e->width,
-		.height = e->height};
+		.width = e->fitter.width,
+		.height = e->fitter.height};
 }
 
 /* For the control of the rate only: times are written by the muxer. */
@@ -166,7 +112,8 @@ static int most_bits_a_second(const struct join_encoder *e)
 {
 	int64_t seconds = e->plan->duration / e->plan->timescale + 3;
 	int64_t held = (int64_t)(JOIN_MAX_ENCODED / 10 * 8 * 8) / seconds;
-	int64_t wanted = (int64_t)e->width * e->height * rate_of(e) * 2 / 5;
+	int64_t wanted =
+		(int64_t)e->fitter.width * e->fitter.height * rate_of(e) * 2 / 5;
 
 	return (int)FFMAX(FFMIN(wanted, FFMIN(held, MOST_BITS)), LEAST_BITS);
 }
@@ -202,8 +149,8 @@ static int open_codec(struct join_encoder *e, const AVFrame *like)
 	c = e->codec = avcodec_alloc_context3(x264);
 	if (!c)
 		return err_oom(e->err);
-	c->width = e->width;
-	c->height = e->height;
+	c->width = e->fitter.width;
+	c->height = e->fitter.height;
 	c->pix_fmt = AV_PIX_FMT_YUV420P;
 	c->framerate = (AVRational){rate_of(e), 1};
 	c->time_base = av_inv_q(c->framerate);
@@ -294,81 +241,15 @@ static bool is_plain(const AVFrame *f)
 	return f->format == AV_PIX_FMT_YUV420P || f->format == AV_PIX_FMT_YUVJ420P;
 }
 
-static void blacken(AVFrame *f)
-{
-	for (int y = 0; y < f->height; y++)
-		memset(f->data[0] + (ptrdiff_t)y * f->linesize[0], 16,
-			(size_t)f->width);
-	for (int i = 1; i <= 2; i++)
-		for (int y = 0; y < f->height / 2; y++)
-			memset(f->data[i] + (ptrdiff_t)y * f->linesize[i], 128,
-				(size_t)f->width / 2);
-}
-
-static int new_fitted(struct join_encoder *e, const AVFrame *like)
-{
-	av_frame_free(&e->fitted);
-	e->fitted = av_frame_alloc();
-	if (!e->fitted)
-		return err_oom(e->err);
-	e->fitted->format = AV_PIX_FMT_YUV420P;
-	e->fitted->width = e->width;
-	e->fitted->height = e->height;
-	e->fitted->color_range = AVCOL_RANGE_MPEG;
-	e->fitted->color_primaries = like->color_primaries;
-	e->fitted->color_trc = like->color_trc;
-	e->fitted->colorspace = like->colorspace == AVCOL_SPC_RGB
-					? AVCOL_SPC_UNSPECIFIED
-					: like->colorspace;
-	e->fitted->sample_aspect_ratio = like->sample_aspect_ratio;
-	if (av_frame_get_buffer(e->fitted, 0) < 0)
-		return err_oom(e->err);
-	blacken(e->fitted);
-	return 0;
-}
-
-/* `f` as a frame of the output: as large as it fits, in the middle. */
-static int fit(struct join_encoder *e, const AVFrame *f)
-{
-	int w = e->width, h = e->height, x, y, r;
-	uint8_t *to[4] = {0};
-
-	if ((int64_t)f->width * h > (int64_t)f->height * w)
-		h = FFMAX((int)av_rescale(f->height, w, f->width) & ~1, 2);
-	else
-		w = FFMAX((int)av_rescale(f->width, h, f->height) & ~1, 2);
-	/* A pixel of rounding is no border. */
-	if (e->width - w <= 2 && e->height - h <= 2) {
-		w = e->width;
-		h = e->height;
-	}
-	x = (e->width - w) / 4 * 2;
-	y = (e->height - h) / 4 * 2;
-	e->scaler = sws_getCachedContext(e->scaler, f->width, f->height, f->format, w,
-		h, AV_PIX_FMT_YUV420P, SWS_BICUBIC, NULL, NULL, NULL);
-	if (!e->scaler)
-		return err_set(e->err, EPROTO, "not decodable: unusual pixel format");
-	r = new_fitted(e, f);
-	if (r < 0)
-		return r;
-	to[0] = e->fitted->data[0] + (ptrdiff_t)y * e->fitted->linesize[0] + x;
-	for (int i = 1; i <= 2; i++)
-		to[i] = e->fitted->data[i] +
-			(ptrdiff_t)(y / 2) * e->fitted->linesize[i] + x / 2;
-	r = sws_scale(e->scaler, (const uint8_t *const *)f->data, f->linesize, 0,
-		f->height, to, e->fitted->linesize);
-	return r < 0 ? fault(e, r, "conversion") : 0;
-}
-
 static int check_size(struct join_encoder *e, const AVFrame *f)
 {
 	if (f->width <= 0 || f->height <= 0 || f->width > PICTURE_MAX_SIDE ||
 		f->height > PICTURE_MAX_SIDE)
 		return err_set(e->err, EPROTO, "not decodable: impossible frame size");
-	if (e->width)
+	if (e->fitter.width)
 		return 0;
-	e->width = FFMAX(f->width & ~1, 2);
-	e->height = FFMAX(f->height & ~1, 2);
+	e->fitter.width = FFMAX(f->width & ~1, 2);
+	e->fitter.height = FFMAX(f->height & ~1, 2);
 	return 0;
 }
 
@@ -381,11 +262,12 @@ static int take_frame(
 
 	if (r < 0)
 		return r;
-	if (f->width != e->width || f->height != e->height || !is_plain(f)) {
+	if (f->width != e->fitter.width || f->height != e->fitter.height ||
+		!is_plain(f)) {
 		if (!e->plan->is_whole)
 			return -EAGAIN;
-		r = fit(e, f);
-		f = e->fitted;
+		r = join_fit(&e->fitter, f, e->err);
+		f = e->fitter.frame;
 	} else if (f->format == AV_PIX_FMT_YUVJ420P) {
 		f->format = AV_PIX_FMT_YUV420P;
 		f->color_range = AVCOL_RANGE_JPEG;

@@ -4,7 +4,9 @@
  *
  *	join_clip.c    what is in a clip: samples, and when they are shown
  *	join_plan.c    what of it is shown when, and what must be encoded; pure
- *	join_encode.c  pictures decoded and encoded anew
+ *	join_encode.c  pictures decoded and encoded anew, join_fit.c in another size
+ *	join_config.c  what decoders are told first
+ *	join_keep.c    lists
  *	join_sound.c   packets of sound, and silence */
 #include <libavcodec/avcodec.h>
 
@@ -104,6 +106,16 @@ void join_packets_finish(struct join_packets *k);
 /* Reads a sample, `size` bytes at `pos`. */
 int join_clip_bytes(const struct join_clip *c, uint64_t pos, uint32_t size, void *buf,
 	struct err *err);
+
+/* Frames of another size or format: as large as they fit, in the middle of `frame`,
+ * yuv420p of `width` x `height`. */
+struct join_fitter {
+	int width, height;
+	struct SwsContext *scaler;
+	AVFrame *frame; /* what join_fit made, until it is called again */
+};
+int join_fit(struct join_fitter *t, const AVFrame *f, struct err *err); /* -EPROTO */
+void join_fitter_finish(struct join_fitter *t);
 
 struct join_encoder;
 /* Parameter sets get the number `set`. Frames of another size are fitted in.

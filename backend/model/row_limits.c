@@ -336,9 +336,8 @@ int row_parse_extend(const struct row_parser *p, const cJSON *m, struct model_ro
 	if (cJSON_GetArraySize(m) != 3 || !seconds || !input || !max)
 		return row_fail(p, "extend needs \"seconds\", \"input_max\" and "
 				   "\"max\", once each");
-	if (max <= seconds || max > input + seconds)
-		return row_fail(p,
-			"extend.max is more than input_max and seconds, or too little");
+	if (max <= seconds)
+		return row_fail(p, "extend.max is no more than extend.seconds");
 	row->extend = (struct extend_rule){.seconds = (uint32_t)seconds,
 		.input_max = (uint32_t)input,
 		.max = (uint32_t)max};

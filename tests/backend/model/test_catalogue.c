@@ -331,8 +331,6 @@ static void refuses_rows(void)
 			"unknown member \"by\""},
 		{VIDEO ",\"extend\":{\"seconds\":0,\"input_max\":30,\"max\":37}}",
 			"extend.seconds"},
-		{VIDEO ",\"extend\":{\"seconds\":7,\"input_max\":30,\"max\":38}}",
-			"extend.max"},
 		{VIDEO ",\"extend\":{\"seconds\":7,\"input_max\":30,\"max\":7}}",
 			"extend.max"},
 		{"{" ROW ",\"price\":0,\"extend\":{\"seconds\":7,\"input_max\":30,"
