@@ -54,6 +54,9 @@ static int on_row(void *user, const struct ledger_row *row)
 
 	if (row->draw != p->job->run->output[f->out].draw)
 		return 0;
+	/* What an earlier mount reserved is being released. */
+	if (p->is_resumed && row->state == LEDGER_RESERVED)
+		return 0;
 	if (row->state == LEDGER_UNKNOWN)
 		return err_set(f->err, EIO,
 			"the outcome of an earlier call is unknown, it may be paid; "
