@@ -415,8 +415,6 @@ static void a_joined_video_joins(void)
 
 static void seeking_finds_the_frame(void)
 {
-	scoped(buf_finish) struct buf got = {0};
-
 	join("a_b b_b c_b", (struct quality_join_rule){.is_chained = true});
 	for (int k = 10; k < 142; k += 26) {
 		scoped(buf_finish) struct buf b = {0}, fmt = {0};
