@@ -179,6 +179,7 @@ static void on_open(struct post *p)
 
 void network_open(struct engine *e)
 {
+	resume_lost(e);
 	loop_post(e->loop, &e->start_post, on_open);
 }
 

@@ -211,6 +211,9 @@ int64_t route_pace(struct engine *e, const struct model_row *row, int64_t now_ms
 
 /* ---- resume.c: at the start of a mount ---- */
 
+/* Calls that were sent and of which nothing can be learned become unknown. Before the
+ * engine serves anybody, on the thread that starts it. */
+void resume_lost(struct engine *e);
 /* Goes on with what an earlier mount left in the ledger. On the loop, before anything
  * is submitted. */
 void resume_all(struct engine *e);

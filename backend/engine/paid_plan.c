@@ -271,9 +271,9 @@ static void on_reserved(
 	free(p->ids);
 	p->ids = err ? NULL : new_array(uint64_t, n + 1);
 	p->n_ids = p->ids ? n : 0;
-	if (p->ids)
+	if (p->n_ids)
 		memcpy(p->ids, ids, n * sizeof(*ids));
-	else if (!err)
+	else if (!err && !p->ids)
 		err_oom(&oom);
 	paid_on_commit(p, err ? err : p->ids ? NULL : &oom);
 }

@@ -437,8 +437,7 @@ static void name_other(struct job *j, struct err *err)
 
 	if (price_alternatives(&scope, j->row, &j->req, 1, &alt, 1))
 		snprintf(err->why + len, sizeof(err->why) - len, "%s use %s",
-			strstr(err->why, "try again") ? " or" : ";",
-			alt.row->name);
+			strstr(err->why, "try again") ? " or" : ";", alt.row->name);
 }
 
 static void overloaded(struct job *j, const struct err *err)

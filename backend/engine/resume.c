@@ -50,6 +50,14 @@ static int add_row(struct left *l, const struct ledger_row *row)
 	return 0;
 }
 
+static void left_finish(struct left *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		ledger_row_finish(&l->row[i]);
+	free(l->row);
+	free(l->reserved);
+}
+
 static int on_row(void *user, const struct ledger_row *row)
 {
 	struct left *l = user;
@@ -78,87 +86,6 @@ static void release(struct engine *e, const uint64_t *ids, size_t n)
 			NULL);
 }
 
-/* ---- rows that were sent and brought no name: nobody knows ---- */
-
-struct unknown {
-	struct pool_item item;
-	struct engine *e;
-	struct request req;
-	struct engine_who who;
-	uint64_t id;
-	uint32_t draw;
-	int64_t held_ud;
-};
-
-static void unknown_work(struct pool_item *i)
-{
-	struct unknown *u = container_of(i, struct unknown, item);
-	static const char why[] =
-		"promptfs ended before the provider's answer came; the request may be "
-		"paid";
-	struct request_place place = {0};
-	struct record rec = {.state = RECORD_UNKNOWN,
-		.type = u->req.type,
-		.draw = u->draw,
-		.errno_code = EIO,
-		.created_ms = clk_real_ms(),
-		.retry_at_ms = INT64_MAX,
-		.charged_ud = u->held_ud,
-		.seed = UINT64_MAX,
-		.model = u->req.model,
-		.served_by = u->req.model,
-		.why = (char *)why};
-	struct cache_item item = {
-		.rec = &rec, .close = {.id = u->id, .to = LEDGER_UNKNOWN, .why = why}};
-	struct buf path = {0};
-	struct err err = {0};
-	bool is_new;
-	int r = request_place_init(&place, &u->req, u->e->ns, &u->who);
-
-	if (r == 0)
-		r = request_path(&u->req, &path);
-	rec.path = path.data;
-	item.place = &place.place;
-	if (r == 0)
-		r = cache_commit_all(u->e->cache, &item, 1, &is_new, &err);
-	if (r < 0)
-		log_warn("call %llu of an earlier mount: %s", (unsigned long long)u->id,
-			err.code ? err.why : strerror(-r));
-	else
-		log_warn("call %llu of an earlier mount: %s", (unsigned long long)u->id,
-			why);
-	request_place_finish(&place);
-	buf_finish(&path);
-}
-
-static void unknown_done(struct pool_item *i)
-{
-	struct unknown *u = container_of(i, struct unknown, item);
-
-	request_finish(&u->req);
-	free(u);
-}
-
-static void mark_unknown(struct engine *e, const struct ledger_row *row,
-	struct request *take_req, const struct engine_who *who)
-{
-	struct unknown *u = new0(struct unknown);
-
-	if (!u) {
-		request_finish(take_req);
-		return; /* it stays as it is: held, and never sent again */
-	}
-	u->e = e;
-	u->req = *take_req;
-	u->who = *who;
-	u->id = row->id;
-	u->draw = row->draw;
-	u->held_ud = row->held_ud;
-	pool_submit(e->pool, POOL_JOB, &u->item, unknown_work, unknown_done);
-}
-
-/* ---- rows that go on ---- */
-
 static int parse(const struct ledger_row *row, struct request *ret)
 {
 	scoped_json cJSON *o =
@@ -174,6 +101,76 @@ static void who_of(const struct ledger_row *row, struct engine_who *ret)
 	snprintf(ret->program, sizeof(ret->program), "%s",
 		row->program ? row->program : "");
 }
+
+/* ---- rows that were sent and brought no name: nobody knows ---- */
+
+static bool can_be_searched(const struct engine *e, const struct ledger_row *row)
+{
+	return row->prefix && e->bucket;
+}
+
+static int commit_unknown(struct engine *e, const struct ledger_row *row,
+	const struct request *req, const char *why, struct err *err)
+{
+	struct engine_who who;
+	struct request_place place = {0};
+	scoped(buf_finish) struct buf path = {0};
+	struct record rec = {.state = RECORD_UNKNOWN,
+		.type = req->type,
+		.draw = row->draw,
+		.errno_code = EIO,
+		.created_ms = clk_real_ms(),
+		.retry_at_ms = INT64_MAX,
+		.charged_ud = row->held_ud,
+		.seed = UINT64_MAX,
+		.model = (char *)req->model,
+		.served_by = (char *)req->model,
+		.why = (char *)why};
+	struct cache_item item = {.rec = &rec,
+		.close = {.id = row->id, .to = LEDGER_UNKNOWN, .why = why}};
+	bool is_new;
+	int r;
+
+	who_of(row, &who);
+	r = request_place_init(&place, req, e->ns, &who);
+	if (r == 0)
+		r = request_path(req, &path);
+	rec.path = path.data;
+	item.place = &place.place;
+	r = r < 0 ? err_oom(err) : cache_commit_all(e->cache, &item, 1, &is_new, err);
+	request_place_finish(&place);
+	return r;
+}
+
+void resume_lost(struct engine *e)
+{
+	static const char why[] =
+		"promptfs ended before the provider's answer came; the request may be "
+		"paid";
+	struct left l = {.e = e};
+
+	ledger_each_open(e->cache, NULL, on_row, &l);
+	for (size_t i = 0; i < l.n; i++) {
+		struct request req = {0};
+		struct err err = {0};
+		int r = 0;
+
+		if (l.row[i].state == LEDGER_SENT && !can_be_searched(e, &l.row[i])) {
+			r = parse(&l.row[i], &req);
+			if (r == 0)
+				r = commit_unknown(e, &l.row[i], &req, why, &err);
+			log_warn("call %llu of an earlier mount: %s",
+				(unsigned long long)l.row[i].id,
+				r == 0     ? why
+				: err.code ? err.why
+					   : strerror(-r));
+		}
+		request_finish(&req);
+	}
+	left_finish(&l);
+}
+
+/* ---- rows that go on ---- */
 
 /* Rows of the takes of one call are of one job. */
 static uint64_t mask_of(
@@ -215,10 +212,6 @@ static void go_on(struct left *l, size_t i)
 			(unsigned long long)id);
 		return;
 	}
-	if (l->row[i].state == LEDGER_SENT && !(l->row[i].prefix && e->bucket)) {
-		mark_unknown(e, &l->row[i], &sub.req, &sub.who);
-		return;
-	}
 	mask = mask_of(l, i, &sub.job_key, e->ns);
 	model = catalogue_find(e->catalogue, sub.req.model);
 	if (!model)
@@ -247,10 +240,8 @@ void resume_all(struct engine *e)
 		log_error("the ledger cannot be read: %s", strerror(-r));
 	release(e, l.reserved, l.n_reserved);
 	for (size_t i = 0; i < l.n; i++)
-		if (l.row[i].id)
+		if (l.row[i].id && (l.row[i].state != LEDGER_SENT ||
+					   can_be_searched(e, &l.row[i])))
 			go_on(&l, i);
-	for (size_t i = 0; i < l.n; i++)
-		ledger_row_finish(&l.row[i]);
-	free(l.row);
-	free(l.reserved);
+	left_finish(&l);
 }
