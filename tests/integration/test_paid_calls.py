@@ -131,7 +131,83 @@ class Calls(paidfix.PaidCase):
         path = self.mount.fresh(model="gemini-pro", name="1.txt")
         self.assertNotIn(b"Thinking", read(path))
 
+    def test_refused_here(self):
+        """A blocked word, a prompt or a value that cannot be: nothing is sent or held."""
+        before = self.root_cost()
+        for number, name in (
+                (errno.EPERM, "prompts/two weapons on a wall/imagen-3/1.png"),
+                (errno.EINVAL, "prompts/fox/imagen-3/1.png"),
+                (errno.EINVAL, "prompts/a fox in snow/imagen-3/guidance=500/1.png"),
+                (errno.EINVAL, "prompts/a fox in snow/imagen-3/seed=0/1.png"),
+                (errno.EINVAL, "videos/a slow river/veo-3.1-lite/res=720p/5s-1000.mp4"),
+                (errno.EINVAL, "videos/a slow river/veo-3.1-lite/99999s.mp4"),
+                (errno.EOPNOTSUPP, "prompts/a fox in snow/imagen-3/1.txt")):
+            with self.subTest(name):
+                path = self.mount.path(name)
+                try:
+                    os.stat(path)
+                except FileNotFoundError:
+                    continue  # no such path at all is as good
+                self.assertEqual(errname(outcome(path)[0]), errname(number))
+                self.assertGreater(len(text(path + ".error")), 20)
+        self.assertEqual(self.calls("predict") + self.calls("predictLongRunning"), 0)
+        self.assertEqual(self.root_cost(), before)
+
+    def test_stopped_between_two_tries(self):
+        """SIGTERM does not wait for a pause; nothing is held afterwards."""
+        self.cloud.fault("429_retryinfo", times=0, seconds=60)
+        path = self.mount.fresh(model="imagen-3")
+        before = self.root_cost()
+        thread = threading.Thread(target=outcome, args=(path,))
+        thread.start()
+        self.cloud.wait_for(lambda c: c["methods"].get("predict", {}).get("calls"))
+        start = time.monotonic()
+        self.assertEqual(self.mount.stop(), 0)
+        self.assertLess(time.monotonic() - start, 3 * mountfix.SLOW)
+        thread.join(10)
+        self.mount.start()
+        self.assertEqual(self.root_cost(), before)
+
+    def root_cost(self):
+        time.sleep(mountfix.SNAPSHOT_S)
+        cost = load(self.mount.path(".cost"))
+        return cost["spent_usd"], cost["reserved_usd"], cost["unknown_usd"]
+
+    def test_a_bad_poll_does_not_keep_others_waiting(self):
+        """An operation that never ends holds up no other model's file."""
+        self.cloud.fault("op_never")
+        thread = threading.Thread(target=outcome, args=(self.video("a river for ever"),))
+        thread.start()
+        self.cloud.wait_for(lambda c: c["operations"]["polls"] >= 1)
+        start = time.monotonic()
+        for _ in range(3):
+            read(self.mount.fresh(model="imagen-3"))
+        self.assertLess(time.monotonic() - start, 3 * mountfix.SLOW)
+        self.mount.stop()
+        thread.join(10)
+        self.cloud.stop()
+        self.cloud.start(self.cloud.port)  # it forgets the operation
+        self.mount.start()
+        self.mount.wait_idle()
+
     # ---- operations ----
+
+    def test_two_takes_of_one_operation(self):
+        """count=2 is one operation with two videos; a filtered one fails alone."""
+        where = self.mount.path("videos/two short rivers/veo-2/count=2/res=720p")
+        got = paidfix.at_once(outcome, (f"{where}/5s-1.mp4", f"{where}/5s-2.mp4"))
+        self.assertEqual([e for e, _ in got], [0, 0])
+        self.assertNotEqual(got[0][1], got[1][1])
+        self.assertEqual(self.calls("predictLongRunning"), 1)
+        self.assertEqual(self.billed(), 10 * 500000)
+        self.cloud.fault("filtered_some", method="predictLongRunning")
+        where = self.mount.path("videos/two other rivers/veo-2/count=2/res=720p")
+        got = paidfix.at_once(outcome, (f"{where}/5s-1.mp4", f"{where}/5s-2.mp4"))
+        self.assertEqual(sorted(errname(e) for e, _ in got), ["0", "EPERM"])
+        lost = 1 if got[0][0] else 2
+        self.assertIn("withheld the video (a celebrity)",
+                      text(f"{where}/5s-{lost}.mp4.error"))
+        self.assertEqual(self.billed(), 15 * 500000)
 
     def test_poll_errors(self):
         """Nothing that happens to a poll changes what was accepted and is charged."""

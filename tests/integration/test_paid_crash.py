@@ -135,6 +135,21 @@ class Crash(Operations, Case):
         self.assertTrue(read(path))
         self.assertEqual(self.calls("predictLongRunning"), 1)
 
+    def test_stopped_while_an_operation_begins(self):
+        """Its name is awaited, the video is not."""
+        self.cloud.config(operation_seconds=3, latency_ms=700)
+        mount = self.mounted()
+        path = self.video(mount)
+        self.begin(path)
+        self.in_flight()
+        start = time.monotonic()
+        self.assertEqual(mount.stop(), 0)
+        self.assertLess(time.monotonic() - start, 2.5 * mountfix.SLOW)
+        mount.start()
+        wait_for(lambda: self.generated(path), 20, "the video")
+        self.assertEqual(self.calls("predictLongRunning"), 1)
+        self.assertEqual(self.root(mount), (VIDEO, 0, 0))
+
     def test_lost_for_good(self):
         """The provider forgot the operation: unknown, told, and never sent again."""
         self.cloud.config(operation_seconds=30)
