@@ -40,10 +40,8 @@ class Access(unittest.TestCase):
         assert leaked == 0, "a secret went where none belongs"
 
     def setUp(self):
-        self.cloud.control("faults", verb="DELETE")
         self.cloud.control("tokens", {"ttl": 3599})
-        self.cloud.reset()
-        self.addCleanup(self.cloud.config, latency_ms=0)
+        self.cloud.fresh_start()
 
     def mounted(self, *options, **more):
         mount = PaidMount(self.cloud, "budget=100/day", "fallback=off", "log_level=debug",
@@ -241,7 +239,6 @@ class Access(unittest.TestCase):
 
     def test_expires_while_polling(self):
         """The token dies between start and end of a video: renewed, paid once."""
-        self.addCleanup(self.cloud.config, operation_seconds=0.2)
         self.cloud.config(operation_seconds=1)
         mount = self.mounted().start()
         path = mount.path("videos/a river at dusk/veo-3.1-lite/res=720p/4s.mp4")

@@ -56,7 +56,6 @@ class Gemini(paidfix.PaidCase):
 
     def test_killed_while_an_operation_runs(self):
         self.cloud.config(operation_seconds=1)
-        self.addCleanup(self.cloud.config, operation_seconds=0.2)
         path = self.mount.fresh("a river to be", "veo-3.1-lite/res=720p", "4s.mp4", "videos")
         thread = threading.Thread(target=outcome, args=(path,))
         thread.start()

@@ -27,9 +27,7 @@ class Budget(unittest.TestCase):
         cls.cloud.stop()
 
     def setUp(self):
-        self.cloud.control("faults", verb="DELETE")
-        self.cloud.reset()
-        self.addCleanup(self.cloud.config, latency_ms=0)
+        self.cloud.fresh_start()
 
     def mounted(self, *options, **more):
         mount = PaidMount(self.cloud, *options, **more)

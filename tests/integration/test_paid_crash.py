@@ -26,9 +26,7 @@ class Case(unittest.TestCase):
         cls.cloud.stop()
 
     def setUp(self):
-        self.cloud.control("faults", verb="DELETE")
-        self.cloud.reset()
-        self.cloud.config(latency_ms=0, operation_seconds=0.2)
+        self.cloud.fresh_start()
 
     def mounted(self, *options):
         mount = PaidMount(self.cloud, "budget=100/day", "fallback=off", *options)
@@ -217,7 +215,7 @@ class Crash(Operations, Case):
     def test_killed_before_anything_was_sent(self):
         """What is only reserved is given back: bought by the next open, once."""
         mount = self.mounted("max_concurrent=1")
-        self.cloud.config(latency_ms=1000)
+        self.cloud.config(latency_ms=round(3000 * mountfix.SLOW))
         first, second = (mount.fresh(model="imagen-3") for _ in range(2))
         self.begin(first)
         self.in_flight()
@@ -268,7 +266,6 @@ class Crash(Operations, Case):
         """Half of the bytes are here: unknown, and no half file is ever served."""
         self.cloud.fault("stall_body", seconds=3)
         self.cloud.config(image_bytes=4 << 20)
-        self.addCleanup(self.cloud.config, image_bytes=0)
         mount = self.mounted()
         path = mount.fresh(model="imagen-3")
         self.begin(path)

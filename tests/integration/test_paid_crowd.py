@@ -18,13 +18,7 @@ PRICE = 40000
 MIB = 1 << 20
 
 
-class Case(paidfix.PaidCase):
-    def setUp(self):
-        super().setUp()
-        self.addCleanup(self.cloud.config, latency_ms=0, image_bytes=0)
-
-
-class Crowd(Case):
+class Crowd(paidfix.PaidCase):
     def park(self, n, pattern, files):
         """(ok, failed) of n threads that open `files` paths and read all."""
         done = mountfix.run(mountfix.OPENER, "park", n, pattern, files, timeout=60)
@@ -100,7 +94,7 @@ class Crowd(Case):
         self.assertEqual(self.billed(), 4 * PRICE)
 
 
-class Large(Case):
+class Large(paidfix.PaidCase):
     options = ("budget=1000/day", "max_concurrent=64")
 
     def test_large_answers(self):
@@ -144,7 +138,7 @@ class Large(Case):
                         if line.startswith("RssAnon"))
 
 
-class Stopping(Case):
+class Stopping(paidfix.PaidCase):
     """A reader that is stopped ends at once; what it asked for is bought once."""
 
     def reader(self, path):

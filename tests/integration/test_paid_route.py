@@ -27,8 +27,7 @@ class Route(unittest.TestCase):
         cls.cloud.stop()
 
     def setUp(self):
-        self.cloud.control("faults", verb="DELETE")
-        self.cloud.reset()
+        self.cloud.fresh_start()
 
     def mounted(self, *options, **more):
         mount = PaidMount(self.cloud, "budget=100/day", *options, **more)

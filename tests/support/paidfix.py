@@ -58,6 +58,14 @@ class Cloud(cloudfix.CloudServer):
         super().start(port)
         self.control("models", PICTURE_ONLY)
 
+    def fresh_start(self):
+        """Counters at zero, no faults, no delays, and nothing in flight that is billed
+        later."""
+        self.control("faults", verb="DELETE")
+        self.config(latency_ms=0, image_bytes=0, operation_seconds=0.2)
+        self.wait_for(lambda c: not c["paid_in_flight"], 60)
+        self.reset()
+
     def secrets(self):
         """Texts of which none may ever be written anywhere: keys line by line, and how
         tokens begin."""
@@ -165,8 +173,7 @@ class PaidCase(mountfix.MountCase):
             shutil.rmtree(cls.cloud.temp, ignore_errors=True)
 
     def setUp(self):
-        self.cloud.control("faults", verb="DELETE")
-        self.cloud.reset()
+        self.cloud.fresh_start()
 
     def billed(self):
         return self.cloud.counters()["billed_udollars"]
