@@ -356,7 +356,7 @@ class Bucket(Operations, Case):
         wait_for(lambda: self.generated(path), 25, "the video in the bucket")
         self.assertEqual(read(path)[4:8], b"ftyp")
         self.assertEqual(self.calls("predictLongRunning"), 1)
-        self.assertEqual(self.billed(), VIDEO)
+        self.cloud.wait_for(lambda c: c["billed_udollars"] == VIDEO)
         self.assertEqual(self.root(mount), (VIDEO, 0, 0))
 
 
