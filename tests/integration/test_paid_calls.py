@@ -211,7 +211,8 @@ class Calls(paidfix.PaidCase):
 
     def test_poll_errors(self):
         """Nothing that happens to a poll changes what was accepted and is charged."""
-        kinds = ("429", "401_expired", "500", "503", "503_bare", "502_html", "drop", "reset_after",
+        kinds = ("429", "401_expired", "500", "503", "503_bare", "502_html", "drop",
+                 "reset_after",
                  "truncated", "malformed", "403_permission", "400")
         paths = {k: self.video(f"a river of {n} bends") for n, k in enumerate(kinds, 2)}
         got = {}

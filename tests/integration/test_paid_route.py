@@ -137,7 +137,8 @@ class Fallback(Route):
     def test_off(self):
         mount = self.mounted("retries=0", "fallback=off")
         self.cloud.fault("429", times=0)
-        self.assertFails("EBUSY", mount.fresh(model="imagen-3"), "quota is exhausted; use imagen-2\n")
+        self.assertFails("EBUSY", mount.fresh(model="imagen-3"),
+                         "quota is exhausted; use imagen-2\n")
         self.assertEqual(len(self.sent()), 1)
 
     def test_too_long_to_wait(self):
