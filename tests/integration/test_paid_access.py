@@ -30,13 +30,11 @@ print(json.load(r.urlopen(call))["access_token"])
 class Access(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.cloud = paidfix.Cloud("--today", paidfix.THEN)
-        cls.cloud.start()
+        cls.cloud = cls.enterClassContext(paidfix.Cloud("--today", paidfix.THEN))
 
     @classmethod
     def tearDownClass(cls):
         leaked = cls.cloud.counters()["leaked_credentials"]
-        cls.cloud.stop()
         assert leaked == 0, "a secret went where none belongs"
 
     def setUp(self):

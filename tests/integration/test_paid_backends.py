@@ -153,9 +153,7 @@ class Anonymous(unittest.TestCase):
 
 class Namespaces(unittest.TestCase):
     def setUp(self):
-        self.cloud = paidfix.Cloud("--today", paidfix.THEN)
-        self.cloud.start()
-        self.addCleanup(self.cloud.stop)
+        self.cloud = self.enterContext(paidfix.Cloud("--today", paidfix.THEN))
 
     def mounted(self, *options, **more):
         mount = PaidMount(self.cloud, "budget=100/day", *options, **more)

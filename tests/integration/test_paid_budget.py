@@ -19,12 +19,7 @@ class Budget(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.cloud = paidfix.Cloud("--today", paidfix.THEN)
-        cls.cloud.start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cloud.stop()
+        cls.cloud = cls.enterClassContext(paidfix.Cloud("--today", paidfix.THEN))
 
     def setUp(self):
         self.cloud.fresh_start()

@@ -18,12 +18,7 @@ PICTURE, VIDEO = 40000, 200000
 class Case(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.cloud = paidfix.Cloud("--today", paidfix.THEN)
-        cls.cloud.start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cloud.stop()
+        cls.cloud = cls.enterClassContext(paidfix.Cloud("--today", paidfix.THEN))
 
     def setUp(self):
         self.cloud.fresh_start()

@@ -19,12 +19,8 @@ class Route(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.cloud = paidfix.Cloud(*(("--today", cls.today) if cls.today else ()))
-        cls.cloud.start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cloud.stop()
+        args = ("--today", cls.today) if cls.today else ()
+        cls.cloud = cls.enterClassContext(paidfix.Cloud(*args))
 
     def setUp(self):
         self.cloud.fresh_start()

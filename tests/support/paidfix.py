@@ -54,9 +54,16 @@ PICTURE_ONLY = {"id": "gemini-nano-banana-2.1",
 
 
 class Cloud(cloudfix.CloudServer):
+    root = ""  # nothing to unmount where mountfix ends what is alive
+
     def start(self, port=0):
         super().start(port)
+        mountfix.LIVE.add(self)
         self.control("models", PICTURE_ONLY)
+
+    def stop(self):
+        mountfix.LIVE.discard(self)
+        return super().stop()
 
     def fresh_start(self):
         """Counters at zero, no faults, no delays, and nothing in flight that is billed
