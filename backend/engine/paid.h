@@ -117,8 +117,6 @@ void paid_begin(struct job *j); /* it has its slot */
 void paid_next(struct job *j);  /* the next thing to do */
 void paid_timer(struct job *j);
 void paid_stop(struct job *j);
-/* Nothing new is begun: what is in flight is awaited, and no more than that. */
-bool paid_is_stopping(const struct job *j);
 void paid_stored(struct job *j);
 /* Gives back what was not sent, then the job ends. */
 void paid_fail(struct job *j, const struct err *err);

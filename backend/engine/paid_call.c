@@ -290,6 +290,10 @@ void paid_send(struct job *j)
 	const struct part *part = &p->part[p->cur[0]];
 	int64_t wait;
 
+	if (paid_is_stopping(p)) {
+		paid_failf(j, ECANCELED, "promptfs is stopping");
+		return;
+	}
 	if (paid_needs_inputs(p)) {
 		paid_load_inputs(j, send_again);
 		return;

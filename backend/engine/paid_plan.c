@@ -369,7 +369,7 @@ static void reserved(struct job *j)
 	}
 	take_ids(j);
 	budget_alert(j->e, j->uid);
-	if (p->is_stopping)
+	if (paid_is_stopping(p))
 		paid_failf(j, ECANCELED, "promptfs is stopping");
 	else if (holds_slot)
 		paid_next(j);
