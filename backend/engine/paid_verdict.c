@@ -258,7 +258,7 @@ static void after_accepted(struct job *j)
 		return;
 	}
 	paid_call_clear(p);
-	if (p->is_stopping)
+	if (paid_is_stopping(p))
 		paid_failf(j, ECANCELED, "promptfs is stopping");
 	else
 		paid_ask(j);

@@ -253,7 +253,7 @@ class OpenaiPicture(Table, paidfix.PaidCase):
     backend, catalogue = "openai", paidfix.OPENAI
     where, method = "prompts/{}/gpt-image-1/1.png", "openai.images"
     cases = COMMON + READABLE + [
-        unknown("503", "answered 503"),  # by its shape it is not Google's
+        busy("503"),  # an error object: turned away, as with google.rpc
         Case("jpeg_for_png"),
         Case("blocked", errno.EPERM, "refused the prompt"),
         unusable("bad_base64", "PNG or JPEG"),
@@ -266,7 +266,7 @@ class OpenaiText(Table, paidfix.PaidCase):
     backend, catalogue = "openai", paidfix.OPENAI
     where, method = "prompts/{}/gpt-4o-mini/1.txt", "openai.chat"
     cases = COMMON + READABLE + [
-        unknown("503", "answered 503"),
+        busy("503"),
         Case("blocked", errno.EPERM, "withheld the answer", CHARGED),
         unusable("empty", "no text"),
     ]
