@@ -113,8 +113,8 @@ static int keep_run(struct op *op, MDB_txn *txn)
 	struct cache *c = o->cache;
 	scoped(ledger_row_finish) struct ledger_row k = {0};
 	struct ledger_row was = {0};
-	struct blob_ref ref;
-	int64_t now;
+	struct blob_ref ref = {0};
+	int64_t now = 0;
 	int r;
 
 	o->err = (struct err){0};

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cache/base/mem.h"
@@ -34,14 +35,12 @@ struct reserve_op {
 /* At least two decimals, as people write money. */
 static void usd(int64_t ud, char ret[static USD_TEXT])
 {
-	char *dot;
+	char text[MONEY_TEXT];
+	const char *dot;
 
-	money_format(ud > 0 ? ud : 0, ret);
-	dot = strchr(ret, '.');
-	if (!dot)
-		strcat(ret, ".00");
-	else if (!dot[2])
-		strcat(ret, "0");
+	money_format(ud > 0 ? ud : 0, text);
+	dot = strchr(text, '.');
+	snprintf(ret, USD_TEXT, "%s%s", text, !dot ? ".00" : !dot[2] ? "0" : "");
 }
 
 static int over_budget(struct reserve_op *o, const struct ledger_limit *l,

@@ -87,7 +87,7 @@ int config_set_users(const struct config_row *row, struct uid_list *value,
 
 	if (!uid)
 		return err_oom(err);
-	while (*text && next_piece(&text, piece, &is_too_long)) {
+	while (text && *text && next_piece(&text, piece, &is_too_long)) {
 		int r;
 
 		if (n == USERS_MAX || is_too_long)
@@ -95,8 +95,6 @@ int config_set_users(const struct config_row *row, struct uid_list *value,
 		r = parse_user(row, piece, &uid[n++], err);
 		if (r < 0)
 			return r;
-		if (!text)
-			break;
 	}
 	free(value->uid);
 	value->n = n;

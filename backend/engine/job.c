@@ -227,14 +227,14 @@ int job_start(struct engine *e, const struct submission *sub,
 	const struct model_row *row, uint64_t mask, struct job **ret, struct err *err)
 {
 	struct job *j = new0(struct job);
-	int r = j ? job_init(j, e, sub, row) : -ENOMEM;
+	int r;
 
-	r = r < 0 ? err_oom(err) : begin(j, mask, err);
+	if (!j)
+		return err_oom(err);
+	r = job_init(j, e, sub, row) < 0 ? err_oom(err) : begin(j, mask, err);
 	if (r < 0) {
-		if (j)
-			run_free(j->run);
-		if (j)
-			job_free(j);
+		run_free(j->run);
+		job_free(j);
 		return r;
 	}
 	pthread_mutex_lock(&e->lock);

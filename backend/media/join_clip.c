@@ -124,8 +124,10 @@ static int add_sample(
 static int read_samples(struct join_clip *c, struct demux *d, struct err *err)
 {
 	AVPacket *p = av_packet_alloc();
-	int r = p ? 0 : err_oom(err);
+	int r = 0;
 
+	if (!p)
+		return err_oom(err);
 	while (r == 0) {
 		r = av_read_frame(d->format, p);
 		if (r < 0) {

@@ -60,7 +60,7 @@ int request_from_json(const cJSON *o, struct request *ret)
 	if (r.type == MEDIA_NONE)
 		return -EBADMSG;
 	r.tree = json_bool(o, "video", false) ? TREE_VIDEOS : TREE_PROMPTS;
-	strcpy(r.model, model);
+	memcpy(r.model, model, strlen(model) + 1);
 	r.take = (uint16_t)take;
 	r.seconds = (uint32_t)seconds;
 	e = prompt_from_text(prompt, strlen(prompt), &r.prompt);
