@@ -7,7 +7,8 @@
  *	KILLSTEP_AT=N        SIGKILL before the N-th step
  *	KILLSTEP_AFTER=N     SIGKILL after the N-th step
  *	KILLSTEP_FULL=FILE   while FILE is there, writes fail: the disk is full
- *	KILLSTEP_COUNT=FILE  the number of steps, written at exit */
+ *	KILLSTEP_COUNT=FILE  the number of steps, written at exit
+ *	KILLSTEP_CLOCK=S     the wall clock is S seconds ahead; negative: behind */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,11 +19,12 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE 4096u
 
-static long at, after;
+static long at, after, ahead_s;
 static const char *full, *count;
 static atomic_long steps;
 
@@ -38,6 +40,8 @@ __attribute__((constructor)) static void begin(void)
 	at = v ? atol(v) : 0;
 	v = getenv("KILLSTEP_AFTER");
 	after = v ? atol(v) : 0;
+	v = getenv("KILLSTEP_CLOCK");
+	ahead_s = v ? atol(v) : 0;
 	full = getenv("KILLSTEP_FULL");
 	count = getenv("KILLSTEP_COUNT");
 }
@@ -101,5 +105,14 @@ int step_fdatasync(int fd)
 	int r = (int)syscall(SYS_fdatasync, fd);
 
 	done(s);
+	return r;
+}
+
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	int r = (int)syscall(SYS_clock_gettime, id, ts);
+
+	if (id == CLOCK_REALTIME)
+		ts->tv_sec += ahead_s;
 	return r;
 }
