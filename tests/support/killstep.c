@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -71,9 +72,13 @@ static void done(long n)
 		kill(getpid(), SIGKILL);
 }
 
-static bool is_full(void)
+/* FUSE's device is written to as well, and never full. */
+static bool is_full(int fd)
 {
-	if (!full || access(full, F_OK) < 0)
+	struct stat st;
+
+	if (!full || access(full, F_OK) < 0 || fstat(fd, &st) < 0 ||
+		!S_ISREG(st.st_mode))
 		return false;
 	errno = ENOSPC;
 	return true;
@@ -86,7 +91,7 @@ ssize_t step_pwrite(int fd, const void *buf, size_t n, off_t off)
 	ssize_t r;
 
 	/* The header is there already: it needs no room. */
-	if (!is_header && is_full())
+	if (!is_header && is_full(fd))
 		return -1;
 	r = syscall(SYS_pwrite64, fd, buf, n, off);
 	if (is_header)
@@ -96,7 +101,7 @@ ssize_t step_pwrite(int fd, const void *buf, size_t n, off_t off)
 
 ssize_t step_writev(int fd, const struct iovec *iov, int n)
 {
-	return is_full() ? -1 : syscall(SYS_writev, fd, iov, n);
+	return is_full(fd) ? -1 : syscall(SYS_writev, fd, iov, n);
 }
 
 int step_fdatasync(int fd)
