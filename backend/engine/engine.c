@@ -425,7 +425,7 @@ void engine_stop(struct engine *e)
 		return;
 	loop_post(e->loop, &e->stop_post, on_stop);
 	pthread_mutex_lock(&e->lock);
-	while (e->n_tickets || e->n_jobs)
+	while (e->n_tickets || e->n_jobs || e->is_opening)
 		pthread_cond_wait(&e->idle, &e->lock);
 	pthread_mutex_unlock(&e->lock);
 	if (e->http)

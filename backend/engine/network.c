@@ -175,11 +175,16 @@ static void on_open(struct post *p)
 		e->no_credentials = err;
 	pool_submit(e->pool, POOL_BACKGROUND, &e->check, check_work, check_done);
 	resume_all(e);
+	pthread_mutex_lock(&e->lock);
+	e->is_opening = false;
+	pthread_cond_broadcast(&e->idle);
+	pthread_mutex_unlock(&e->lock);
 }
 
 void network_open(struct engine *e)
 {
 	resume_lost(e);
+	e->is_opening = true; /* engine_stop leaves it the pool */
 	loop_post(e->loop, &e->start_post, on_open);
 }
 

@@ -73,9 +73,10 @@ struct engine {
 	struct err no_credentials; /* why nothing can be bought; code 0: it can */
 
 	pthread_mutex_t lock;
-	pthread_cond_t idle; /* n_tickets, n_jobs or n_measures fell to 0 */
+	pthread_cond_t idle; /* n_tickets, n_jobs or n_measures fell to 0, or opened */
 	bool is_stopping;    /* no new tickets */
 	bool is_stopped;
+	bool is_opening; /* what an earlier mount left is being looked at */
 	size_t n_tickets; /* whose `done` has not run */
 	size_t n_jobs;
 	struct flights flights; /* job keys and keys of files */
