@@ -58,6 +58,9 @@ static void on_done(void *user, const struct record *rec, const struct err *err)
 	n_waiting--;
 	if (rec)
 		promise(a->file, rec);
+	else if (strstr(err->why, "is not over yet"))
+		sim_fail("an open of file %u is refused for its own call: %s",
+			(unsigned)a->file, err->why);
 	sim_say("  open of file %u: %s", (unsigned)a->file, rec ? "made" : err->why);
 }
 

@@ -79,12 +79,16 @@ bool http_is_secure_url(const char *url)
 	return str_starts(url, "https://");
 }
 
-/* Where it hurts: while a paid call is under way. */
+/* Where it hurts: before what came is written down, and above all where the name of an
+ * operation is. */
 static void may_die(const struct http_call *c)
 {
-	bool is_paid = c->answer.call != NULL;
+	const struct sim_call *call = c->answer.call;
+	uint32_t percent = !call                                        ? 1
+			   : call->is_operation && !c->answer.ends_call ? 12
+									: 3;
 
-	if (!sim.is_last && !sim.plan.is_calm && dice_is(&sim.net, is_paid ? 3 : 1))
+	if (!sim.is_last && !sim.plan.is_calm && dice_is(&sim.net, percent))
 		sim_die(SIM_KILLED);
 }
 
