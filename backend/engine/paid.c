@@ -79,6 +79,7 @@ void paid_free(struct paid *p)
 	buf_finish(&p->bound);
 	buf_finish(&p->sent);
 	free(p->ids);
+	free(p->stale);
 	free(p);
 }
 
@@ -195,9 +196,18 @@ static void choose(struct job *j, const struct part *first)
 	}
 }
 
+/* It stays held until somebody opens the file again, or until the next mount. */
+static void tell_release(const struct paid *p)
+{
+	if (p->commit_err.code)
+		log_warn("what was reserved could not be released: %s",
+			p->commit_err.why);
+}
+
 /* Rows of files that ended otherwise are given back; then the job is over. */
 static void close_now(struct job *j)
 {
+	tell_release(j->run->paid);
 	job_close(j);
 }
 
@@ -222,6 +232,7 @@ static void release_rest(struct job *j, paid_then_fn then)
 	for (uint32_t i = 0; ids && i < p->n_parts; i++)
 		if (p->part[i].state == LEDGER_RESERVED)
 			p->part[i].state = LEDGER_RELEASED;
+	p->commit_err = (struct err){0};
 	if (n)
 		move_ids(j, ids, n, &release, then);
 	else
@@ -298,6 +309,7 @@ static void end_now(struct job *j)
 	struct paid *p = j->run->paid;
 	struct err err = p->end_err;
 
+	tell_release(p);
 	job_end(j, &err);
 }
 

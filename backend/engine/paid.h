@@ -70,6 +70,8 @@ struct paid {
 	struct part *part;
 	uint32_t n_parts;
 	uint32_t cur[WIRE_MEDIA_MAX], n_cur; /* the parts of the call under way */
+	uint64_t *stale; /* rows of an earlier job that could not be released */
+	size_t n_stale;
 
 	/* a change of the ledger */
 	struct post post;
@@ -211,8 +213,9 @@ int64_t route_pace(struct engine *e, const struct model_row *row, int64_t now_ms
 
 /* ---- resume.c: at the start of a mount ---- */
 
-/* Calls that were sent and of which nothing can be learned become unknown. Before the
- * engine serves anybody, on the thread that starts it. */
+/* What an earlier mount reserved is released, and calls that were sent and of which
+ * nothing can be learned become unknown. Before the engine serves anybody, on the thread
+ * that starts it. */
 void resume_lost(struct engine *e);
 /* Goes on with what an earlier mount left in the ledger. On the loop, before anything
  * is submitted. */

@@ -46,6 +46,18 @@ static bool copy_row(struct part *part, const struct ledger_row *row)
 	       (part->prefix || !row->prefix) && (part->served_by || !row->served_by);
 }
 
+/* Nobody else owns it: it gives way to the rows of this job. */
+static int add_stale(struct paid *p, uint64_t id)
+{
+	uint64_t *more = realloc(p->stale, (p->n_stale + 1) * sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	p->stale = more;
+	p->stale[p->n_stale++] = id;
+	return 0;
+}
+
 static int on_row(void *user, const struct ledger_row *row)
 {
 	struct found *f = user;
@@ -54,9 +66,8 @@ static int on_row(void *user, const struct ledger_row *row)
 
 	if (row->draw != p->job->run->output[f->out].draw)
 		return 0;
-	/* What an earlier mount reserved is being released. */
-	if (p->is_resumed && row->state == LEDGER_RESERVED)
-		return 0;
+	if (row->state == LEDGER_RESERVED)
+		return add_stale(p, row->id) < 0 ? err_oom(f->err) : 0;
 	if (row->state == LEDGER_UNKNOWN)
 		return err_set(f->err, EIO,
 			"the outcome of an earlier call is unknown, it may be paid; "
@@ -367,6 +378,8 @@ static void reserved(struct job *j)
 		paid_fail(j, &p->commit_err);
 		return;
 	}
+	if (p->n_ids)
+		p->n_stale = 0;
 	take_ids(j);
 	budget_alert(j->e, j->uid);
 	if (paid_is_stopping(p))
@@ -384,7 +397,7 @@ void paid_reserve_checked(struct job *j)
 
 	p->step = PAID_IDLE;
 	if (ledger_health(j->e->cache) != LEDGER_UNCHECKED) {
-		paid_reserve(j, NULL, 0, reserved);
+		paid_reserve(j, p->stale, p->n_stale, reserved);
 		return;
 	}
 	p->step = PAID_CHECK;

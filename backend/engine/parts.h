@@ -76,7 +76,7 @@ struct engine {
 	pthread_cond_t idle; /* n_tickets, n_jobs or n_measures fell to 0, or opened */
 	bool is_stopping;    /* no new tickets */
 	bool is_stopped;
-	bool is_opening; /* what an earlier mount left is being looked at */
+	bool is_opening;  /* what an earlier mount left is being looked at */
 	size_t n_tickets; /* whose `done` has not run */
 	size_t n_jobs;
 	struct flights flights; /* job keys and keys of files */

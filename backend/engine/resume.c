@@ -69,21 +69,41 @@ static int on_row(void *user, const struct ledger_row *row)
 	return 0; /* unknown rows and paid parts wait for somebody */
 }
 
+/* Waits until it is durable: nobody may take a row for his own that is being let go. */
+struct releasing {
+	pthread_mutex_t lock;
+	pthread_cond_t over;
+	size_t n; /* commits under way */
+};
+
+/* The store thread. */
 static void on_released(void *user, const struct err *err)
 {
-	(void)user;
+	struct releasing *r = user;
+
 	if (err)
 		log_warn("what was reserved could not be released: %s", err->why);
+	pthread_mutex_lock(&r->lock);
+	r->n--;
+	pthread_cond_signal(&r->over);
+	pthread_mutex_unlock(&r->lock);
 }
 
 static void release(struct engine *e, const uint64_t *ids, size_t n)
 {
 	static const struct ledger_move m = {.to = LEDGER_RELEASED, .charged_ud = -1};
+	struct releasing r = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
 
+	pthread_mutex_lock(&r.lock);
 	for (size_t i = 0; i < n; i += RELEASE_BATCH)
-		ledger_move(e->cache, ids + i,
-			n - i < RELEASE_BATCH ? n - i : RELEASE_BATCH, &m, on_released,
-			NULL);
+		r.n += ledger_move(e->cache, ids + i,
+			       n - i < RELEASE_BATCH ? n - i : RELEASE_BATCH, &m,
+			       on_released, &r) == 0;
+	while (r.n)
+		pthread_cond_wait(&r.over, &r.lock);
+	pthread_mutex_unlock(&r.lock);
+	pthread_cond_destroy(&r.over);
+	pthread_mutex_destroy(&r.lock);
 }
 
 static int parse(const struct ledger_row *row, struct request *ret)
@@ -150,6 +170,7 @@ void resume_lost(struct engine *e)
 	struct left l = {.e = e};
 
 	ledger_each_open(e->cache, NULL, on_row, &l);
+	release(e, l.reserved, l.n_reserved);
 	for (size_t i = 0; i < l.n; i++) {
 		struct request req = {0};
 		struct err err = {0};
@@ -238,7 +259,6 @@ void resume_all(struct engine *e)
 
 	if (r < 0)
 		log_error("the ledger cannot be read: %s", strerror(-r));
-	release(e, l.reserved, l.n_reserved);
 	for (size_t i = 0; i < l.n; i++)
 		if (l.row[i].id && (l.row[i].state != LEDGER_SENT ||
 					   can_be_searched(e, &l.row[i])))

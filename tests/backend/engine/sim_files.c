@@ -26,11 +26,11 @@ static const struct kind kinds[] = {
 	{"gemini-nano-banana-2.1", MEDIA_PNG, 0, 1, NULL, 0},
 	{"gemini-pro", MEDIA_TEXT, 0, 1, NULL, 0},
 	{"veo-1.5", MEDIA_MP4, 6, 1, NULL, 0},
-	{"veo-2", MEDIA_MP4, 6, 1, NULL, 0},
+	{"veo-2", MEDIA_MP4, 4, 1, NULL, 0},
 	{"veo-2", MEDIA_MP4, 8, 2, "2", OPT_COUNT},
 	{"veo-1.5", MEDIA_MP4, 5, 1, "12", OPT_FPS},
 	{"veo-2", MEDIA_MP4, 24, 1, NULL, 0},
-	{"veo-2", MEDIA_MP4, 16, 1, NULL, 0},
+	{"veo-2", MEDIA_MP4, 12, 1, NULL, 0},
 };
 
 static void make(struct sim *s, const struct kind *k, uint16_t take, uint32_t prompt)
