@@ -7,6 +7,7 @@ PROMPTFS_TEST_KILLS: how many (200). PROMPTFS_TEST_SEED: the times.
 import hashlib
 import os
 import random
+import shutil
 import threading
 import time
 import unittest
@@ -52,7 +53,7 @@ class Bought:
 class Kill(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.cloud = cloudfix.CloudServer("--today", paidfix.THEN)
+        cls.cloud = paidfix.Cloud("--today", paidfix.THEN)
         cls.cloud.start()
         cls.cloud.config(operation_seconds=0.1)
         cls.cloud.fault("filtered_all", method="predict", prompt="of forbidden", times=0)
@@ -69,6 +70,7 @@ class Kill(unittest.TestCase):
     def tearDownClass(cls):
         cls.mount.discard()
         cls.cloud.stop()
+        shutil.rmtree(cls.cloud.temp, ignore_errors=True)
 
     # One life of a mount
 

@@ -13,7 +13,6 @@ import threading
 import time
 import unittest
 
-import cloudfix
 import mountfix
 import paidfix
 
@@ -27,12 +26,13 @@ PRICES = {"imagen-3": {"price": {"image": 0.04}, "rpm": None}}
 class Harm(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.cloud = cloudfix.CloudServer("--today", paidfix.THEN)
+        cls.cloud = paidfix.Cloud("--today", paidfix.THEN)
         cls.cloud.start()
 
     @classmethod
     def tearDownClass(cls):
         cls.cloud.stop()
+        shutil.rmtree(cls.cloud.temp, ignore_errors=True)
 
     def setUp(self):
         self.cloud.control("faults", verb="DELETE")

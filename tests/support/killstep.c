@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* For LD_PRELOAD: ends the program, or fails its writes, at a durable step of LMDB. The
- * product knows nothing of it.
+/* For LD_PRELOAD: ends the program, or fails its writes, at a durable step of LMDB.
+ * The product knows nothing of it.
  *
- * A durable step is a flush (fdatasync) or the write of a header (a short pwrite), which
- * is what commits; they are counted from 1. Of the environment:
+ * A durable step is a flush (fdatasync) or the write of a header (a short pwrite),
+ * which is what commits; they are counted from 1. Of the environment:
  *	KILLSTEP_AT=N        SIGKILL before the N-th step
  *	KILLSTEP_AFTER=N     SIGKILL after the N-th step
  *	KILLSTEP_FULL=FILE   while FILE is there, writes fail: the disk is full

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* The simulation: the real engine, store, policies and wire code in one process, with a
- * provider, a clock, a disk and a thread scheduler of the test's own.
+/* The simulation: the real engine, store, policies and wire code in one process, with
+ * a provider, a clock, a disk and a thread scheduler of the test's own.
  *
- * A history is what happens to one store: several epochs, each a process of its own that
- * opens the store, does some random things and is killed, loses power or ends in order.
- * Everything comes from the history's seed, the order of the threads too: the same seed
- * gives the same history. What the provider did and what was promised to clients lives
- * in memory that is shared with the processes and outlives them: struct sim_world.
+ * A history is what happens to one store: several epochs, each a process of its own
+ * that opens the store, does some random things and is killed, loses power or ends in
+ * order. Everything comes from the history's seed, the order of the threads too: the
+ * same seed gives the same history. What the provider did and what was promised to
+ * clients lives in memory that is shared with the processes and outlives them: struct
+ * sim_world.
  *
  *	sim_sched.c   threads, one at a time; time passes when all of them wait
  *	sim_net.c     http_*, instead of backend/net/http.c

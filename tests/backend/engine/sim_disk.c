@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* What LMDB writes with. These take the place of libc's functions for the whole program,
- * shared libraries too; nobody but LMDB uses them here.
+/* What LMDB writes with. These take the place of libc's functions for the whole
+ * program, shared libraries too; nobody but LMDB uses them here.
  *
- * A durable step is a flush or the write of a header, which is what commits. A power cut
- * loses any part of what was written since the last flush: each page either made it to
+ * A durable step is a flush or the write of a header, which is what commits. A power
+ * cut loses any part of what was written since the last flush: each page either made it to
  * the disk or has its old bytes. */
 #include <errno.h>
 #include <fcntl.h>

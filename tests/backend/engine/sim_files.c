@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The files that a history is about: few, so that they are asked for again and again. */
+/* The files that a history is about: few, so that they are asked for again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

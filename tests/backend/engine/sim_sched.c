@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Threads, one at a time, in an order that the seed decides, and a clock that moves when
- * all of them wait. The linker leads the product's calls here (--wrap): the product
+/* Threads, one at a time, in an order that the seed decides, and a clock that moves
+ * when all of them wait. The linker leads the product's calls here (--wrap): the product
  * itself knows nothing of it. */
 #include <errno.h>
 #include <pthread.h>
