@@ -3,8 +3,8 @@
  * program, shared libraries too; nobody but LMDB uses them here.
  *
  * A durable step is a flush or the write of a header, which is what commits. A power
- * cut loses any part of what was written since the last flush: each page either made it to
- * the disk or has its old bytes. */
+ * cut loses any part of what was written since the last flush: each page either made
+ * it to the disk or has its old bytes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

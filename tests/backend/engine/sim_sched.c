@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Threads, one at a time, in an order that the seed decides, and a clock that moves
- * when all of them wait. The linker leads the product's calls here (--wrap): the product
- * itself knows nothing of it. */
+ * when all of them wait. The linker leads the product's calls here (--wrap): the
+ * product itself knows nothing of it. */
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
