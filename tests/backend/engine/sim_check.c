@@ -438,6 +438,12 @@ void check_store(bool is_after, bool is_end)
 		return;
 	if (ledger_each(sim.cache, add_line, NULL) < 0)
 		sim_fail("the ledger cannot be read");
+	for (uint32_t i = n_lines; i-- > 0;)
+		sim_say("  row %" PRIu64 " file %d draw %u: %s, held %" PRId64
+			" charged %" PRId64,
+			lines[i].id, lines[i].file, (unsigned)lines[i].draw,
+			ledger_state_name(lines[i].state), lines[i].held_ud,
+			lines[i].charged_ud);
 	check_totals();
 	check_budget();
 	check_calls();
