@@ -214,8 +214,8 @@ int64_t route_pace(struct engine *e, const struct model_row *row, int64_t now_ms
 /* ---- resume.c: at the start of a mount ---- */
 
 /* What an earlier mount reserved is released, and calls that were sent and of which
- * nothing can be learned become unknown. Before the engine serves anybody, on the thread
- * that starts it. */
+ * nothing can be learned become unknown. Before the engine serves anybody, on the
+ * thread that starts it. */
 void resume_lost(struct engine *e);
 /* Goes on with what an earlier mount left in the ledger. On the loop, before anything
  * is submitted. */

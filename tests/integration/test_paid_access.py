@@ -152,7 +152,8 @@ class Access(unittest.TestCase):
         return mount
 
     def test_unknown_key(self):
-        self.refused("is the key deleted", f"credentials={self.key('service-account-unknown-key.json')}")
+        key = self.key("service-account-unknown-key.json")
+        self.refused("is the key deleted", f"credentials={key}")
 
     def test_unknown_key_self_signed(self):
         self.refused("refused the credentials", "self_signed=on",
