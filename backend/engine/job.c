@@ -58,7 +58,7 @@ bool engine_is_stopping(struct engine *e)
 
 /* ---- slots ---- */
 
-static void release_slot(struct job *j)
+void job_release_slot(struct job *j)
 {
 	struct engine *e = j->e;
 
@@ -72,7 +72,7 @@ static void release_slot(struct job *j)
 	pthread_mutex_unlock(&e->lock);
 }
 
-static int queue(struct job *j)
+int job_enqueue(struct job *j)
 {
 	int r;
 
@@ -103,226 +103,6 @@ void engine_dispatch(struct engine *e)
 		job_advance(container_of(s, struct job, slot), EVENT_SLOT);
 	}
 	e->is_dispatching = false;
-}
-
-/* ---- life ---- */
-
-static int add_takes(struct job *j)
-{
-	struct request req = j->req; /* borrows */
-
-	j->by_take = new_array(struct flight, j->n_takes);
-	for (uint32_t i = 0; j->by_take && i < j->n_takes; i++) {
-		req.take = (uint16_t)(i + 1);
-		if (request_key(&req, j->e->ns, &j->by_take[i].key) < 0)
-			return -ENOMEM;
-		j->by_take[i].owner = j;
-	}
-	return j->by_take ? 0 : -ENOMEM;
-}
-
-static void job_free(struct job *j)
-{
-	request_finish(&j->req);
-	free(j->by_take);
-	free(j->program);
-	free(j);
-}
-
-static void list(struct job *j)
-{
-	struct engine *e = j->e;
-
-	flights_add(&e->flights, &j->flight);
-	for (uint32_t i = 0; j->by_take && i < j->n_takes; i++)
-		flights_add(&e->flights, &j->by_take[i]);
-	j->prev = e->jobs_last;
-	*(j->prev ? &j->prev->next : &e->jobs) = j;
-	e->jobs_last = j;
-	e->n_jobs++;
-}
-
-static void unlist(struct job *j)
-{
-	struct engine *e = j->e;
-
-	flights_remove(&e->flights, &j->flight);
-	for (uint32_t i = 0; j->by_take && i < j->n_takes; i++)
-		flights_remove(&e->flights, &j->by_take[i]);
-	*(j->prev ? &j->prev->next : &e->jobs) = j->next;
-	*(j->next ? &j->next->prev : &e->jobs_last) = j->prev;
-	if (--e->n_jobs == 0)
-		pthread_cond_broadcast(&e->idle);
-}
-
-/* All takes of a count=N directory that is new; else those that somebody wants. */
-static uint64_t takes_to_make(const struct job *j)
-{
-	uint64_t missing = 0;
-	bool is_new = true;
-
-	if (j->n_takes == 1)
-		return 1;
-	for (uint32_t i = 0; i < j->n_takes; i++) {
-		struct file_brief b = {0};
-		uint32_t draw = 0;
-		int r = cache_brief(j->e->cache, &j->by_take[i].key, &b, &draw);
-
-		is_new &= r == -ENOENT && draw == 0;
-		if (r < 0 || b.state != RECORD_GENERATED)
-			missing |= UINT64_C(1) << i;
-	}
-	return is_new ? missing : missing & j->wanted & ~j->settled;
-}
-
-static int make_run(struct job *j, uint64_t mask, struct err *err)
-{
-	struct run *run;
-
-	if (run_new(j, mask, &run) < 0)
-		return err_oom(err);
-	pthread_mutex_lock(&j->e->lock);
-	j->run = run;
-	j->wanted |= mask;
-	pthread_mutex_unlock(&j->e->lock);
-	return 0;
-}
-
-/* Queues; what must be paid for is reserved first. Takes not in `mask` (0: all that are
- * missing) are not made. */
-static int begin(struct job *j, uint64_t mask, struct err *err)
-{
-	int r = 0;
-
-	if (!j->e->remote)
-		return queue(j) < 0 ? err_oom(err) : 0;
-	r = make_run(j, mask ? mask : takes_to_make(j), err);
-	return r < 0 ? r : paid_start(j, mask != 0, err);
-}
-
-static int job_init(struct job *j, struct engine *e, const struct submission *sub,
-	const struct model_row *row)
-{
-	int r;
-
-	j->e = e;
-	j->row = row;
-	j->n_takes = request_job_takes(&sub->req);
-	j->flight = (struct flight){
-		.key = j->n_takes > 1 ? sub->job_key : sub->key, .owner = j};
-	j->priority = sub->priority;
-	j->uid = sub->who.uid;
-	j->pid = sub->who.pid;
-	j->since_ms = clk_real_ms();
-	j->program = strdup(sub->who.program);
-	r = j->program ? request_copy(&j->req, &sub->req) : -ENOMEM;
-	if (r == 0 && j->n_takes > 1)
-		r = add_takes(j);
-	if (r == 0)
-		j->wanted = UINT64_C(1) << job_bit(j, sub->req.take);
-	return r;
-}
-
-int job_start(struct engine *e, const struct submission *sub,
-	const struct model_row *row, uint64_t mask, struct job **ret, struct err *err)
-{
-	struct job *j = new0(struct job);
-	int r;
-
-	if (!j)
-		return err_oom(err);
-	r = job_init(j, e, sub, row) < 0 ? err_oom(err) : begin(j, mask, err);
-	if (r < 0) {
-		run_free(j->run);
-		job_free(j);
-		return r;
-	}
-	pthread_mutex_lock(&e->lock);
-	list(j);
-	pthread_mutex_unlock(&e->lock);
-	*ret = j;
-	return 0;
-}
-
-static void unmake(struct job *j)
-{
-	struct engine *e = j->e;
-
-	job_set_phase(j, PHASE_ENDED);
-	pthread_mutex_lock(&e->lock);
-	unlist(j);
-	pthread_mutex_unlock(&e->lock);
-	job_free(j);
-	engine_dispatch(e);
-}
-
-/* Leaves the slot and whatever was begun; what somebody wants beyond it starts over. */
-void job_close(struct job *j)
-{
-	struct engine *e = j->e;
-	uint64_t left = j->wanted & ~j->settled;
-	struct run *run = j->run;
-	struct err err = {0};
-
-	release_slot(j);
-	pthread_mutex_lock(&e->lock);
-	j->run = NULL;
-	if (left) {
-		j->wanted = left;
-		j->settled = 0;
-		j->attempts = 0;
-		j->granted_ms = 0;
-	}
-	pthread_mutex_unlock(&e->lock);
-	run_free(run);
-	if (left && !engine_is_stopping(e) && begin(j, 0, &err) == 0) {
-		engine_dispatch(e);
-		return;
-	}
-	run = j->run;
-	pthread_mutex_lock(&e->lock);
-	j->run = NULL;
-	pthread_mutex_unlock(&e->lock);
-	run_free(run);
-	if (!err.code)
-		err_set(&err, ECANCELED, "promptfs is stopping");
-	while (j->tickets)
-		job_settle(j, j->tickets->take, NULL, &err);
-	unmake(j);
-}
-
-static void count_failure(struct job *j, const struct err *err)
-{
-	char hex[DIGEST_HEX];
-
-	cache_count_failed(j->e->cache, j->req.model);
-	digest_hex(&j->flight.key, hex);
-	log_warn("%s job=%.12s model=%s attempts=%u", err->why, hex, j->req.model,
-		j->attempts);
-}
-
-/* Everything that was to be made and was not fails with `err`. */
-void job_end(struct job *j, const struct err *err)
-{
-	bool failed = false;
-
-	for (uint32_t i = 0; j->run && i < j->run->pj.n_outputs; i++) {
-		if (j->run->made[i].is_settled)
-			continue;
-		j->run->made[i].is_settled = failed = true;
-		job_settle(j, j->run->output[i].take, NULL, err);
-	}
-	if (!j->run) {
-		failed = true;
-		while (j->tickets)
-			job_settle(j, j->tickets->take, NULL, err);
-		pthread_mutex_lock(&j->e->lock);
-		j->settled |= j->wanted;
-		pthread_mutex_unlock(&j->e->lock);
-	}
-	if (failed && err->code != ECANCELED)
-		count_failure(j, err);
-	job_close(j);
 }
 
 static void job_fail(struct job *j, int code, const char *why)
@@ -371,7 +151,7 @@ void job_store(struct job *j)
 void job_pause(struct job *j, int64_t delay_ms)
 {
 	job_set_phase(j, PHASE_BACKOFF);
-	release_slot(j);
+	job_release_slot(j);
 	loop_timer_set(
 		j->e->loop, &j->run->timer, clk_mono_ms() + delay_ms, job_on_timer);
 	engine_dispatch(j->e);
@@ -449,7 +229,7 @@ static int prepare(struct job *j, struct err *err)
 {
 	struct engine *e = j->e;
 	uint64_t room;
-	int r = j->run ? 0 : make_run(j, takes_to_make(j), err);
+	int r = j->run ? 0 : job_make_run(j, job_takes_to_make(j), err);
 
 	if (r < 0)
 		return r;
@@ -582,7 +362,7 @@ static void job_stored(struct job *j)
 		if (m->stored < 0 && serve_from_memory(j, o, m)) {
 			continue;
 		} else if (m->stored < 0) {
-			count_failure(j, &m->err);
+			job_count_failure(j, &m->err);
 			job_settle(j, o->take, NULL, &m->err);
 		} else if (o->state == OUTPUT_MADE) {
 			job_settle(j, o->take, &m->rec, NULL);
@@ -600,7 +380,7 @@ void job_queue(struct job *j)
 {
 	struct err err = {0};
 
-	if (queue(j) == 0) {
+	if (job_enqueue(j) == 0) {
 		engine_dispatch(j->e);
 		return;
 	}

@@ -209,6 +209,13 @@ const char *job_phase_name(enum job_phase phase);
 void job_set_phase(struct job *j, enum job_phase phase);
 void job_on_timer(struct timer *t); /* of a run */
 void job_queue(struct job *j);      /* for a slot, then gives out what is free */
+int job_enqueue(struct job *j);     /* for a slot. -ENOMEM */
+void job_release_slot(struct job *j);
+/* The run of the takes in `mask`. -ENOMEM with a sentence. */
+int job_make_run(struct job *j, uint64_t mask, struct err *err);
+/* All takes of a count=N directory that is new; else those that somebody wants. */
+uint64_t job_takes_to_make(const struct job *j);
+void job_count_failure(struct job *j, const struct err *err);
 void job_store(struct job *j);
 /* Waits without a slot, then queues again. */
 void job_back_off(struct job *j, int64_t delay_ms, const struct err *err);
