@@ -194,6 +194,25 @@ static void withheld(struct paid *p, uint32_t i, struct err *err)
 			: "the provider made fewer than it was asked for");
 }
 
+/* A part that brought nothing. What was looked for in the bucket may be there later, or
+ * have been filtered: nobody knows, so it is not sold again. */
+static void end_without(struct paid *p, uint32_t i, bool any)
+{
+	struct part *part = &p->part[p->cur[i]];
+	struct err err = {0};
+
+	if (is_video(p) && part->state == LEDGER_SENT) {
+		err_set(&err, EIO,
+			"the answer to the request was lost, and the bucket holds only "
+			"a part of its results; it may be paid");
+		end_output(p, part, OUTPUT_UNKNOWN, LEDGER_UNKNOWN, &err);
+		return;
+	}
+	withheld(p, i, &err);
+	end_output(
+		p, part, any ? OUTPUT_REFUSED : OUTPUT_UNUSABLE, LEDGER_SETTLED, &err);
+}
+
 void paid_take_results(struct job *j)
 {
 	struct paid *p = j->run->paid;
@@ -204,12 +223,9 @@ void paid_take_results(struct job *j)
 		any |= p->part[p->cur[i]].bytes != NULL;
 	for (uint32_t i = 0; i < p->n_cur; i++) {
 		struct part *part = &p->part[p->cur[i]];
-		struct err err = {0};
 
 		if (!part->bytes) {
-			withheld(p, i, &err);
-			end_output(p, part, any ? OUTPUT_REFUSED : OUTPUT_UNUSABLE,
-				LEDGER_SETTLED, &err);
+			end_without(p, i, any);
 		} else if (paid_needs_finish(p, part)) {
 			keeps = true;
 		} else {
