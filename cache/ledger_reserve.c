@@ -2,12 +2,13 @@
 /* Commit 1 of a paid job: does it fit, and then it is held. */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cache/base/mem.h"
 #include "cache/base/money.h"
+#include "cache/index.h"
 #include "cache/ledger_order.h"
 #include "cache/ledger_txn.h"
 #include "cache/totals.h"
@@ -163,11 +164,33 @@ static int others_check(
 	return r;
 }
 
+/* Where the index knows nothing of a file and its record is there all the same, the
+ * index is damaged, and it must not be bought again. */
+static int bought_check(struct reserve_op *o, MDB_txn *txn, const struct order *d)
+{
+	scoped(record_finish) struct record rec = {0};
+	struct entry e;
+	int r = entry_get(o->cache, txn, &d->key, &e);
+
+	if (r != -ENOENT)
+		return r;
+	r = record_get(o->cache, txn, &d->key, d->row.draw, &rec, NULL);
+	if (r == -ENOENT || (r == 0 && rec.state != RECORD_GENERATED))
+		return 0;
+	if (r < 0 && r != -EBADMSG)
+		return r;
+	return err_set(&o->err, EBADMSG,
+		"this file was bought, and what the store says of it is damaged; it is "
+		"not bought again; `promptfs verify` lists what is damaged");
+}
+
 static int file_check(struct reserve_op *o, MDB_txn *txn, const struct order *d)
 {
 	int64_t had;
 	int r = others_check(o, txn, d, &had);
 
+	if (r == 0)
+		r = bought_check(o, txn, d);
 	if (r < 0 || o->file_udollars < 0 || !d->cost_ud ||
 		money_add(had, d->cost_ud) <= o->file_udollars)
 		return r;

@@ -256,20 +256,49 @@ class Harm(unittest.TestCase):
         mount.kill()
         return seen
 
-    def test_bits_are_turned(self):
+    def keys(self, text, bought):
+        """Where the store has keys of files."""
+        found = []
+        for key in bought.values():
+            at = text.find(key)
+            while at >= 0:
+                found.append(at)
+                at = text.find(key, at + 1)
+        return found
+
+    def bought_with_keys(self):
         mount, kept = self.bought()
-        seed = random.randrange(1 << 32)
-        dice = random.Random(seed)
+        mount.start()
+        keys = {p: bytes.fromhex(mountfix.load(p + ".json")["id"]) for p in kept}
+        self.assertEqual(mount.stop(), 0)
         whole = self.store(mount) + ".whole"
         shutil.copy(self.store(mount), whole)
         with open(whole, "rb") as f:
-            used = [i for i, byte in enumerate(f.read()) if byte]
+            text = f.read()
+        return mount, kept, whole, text, self.keys(text, keys)
+
+    def test_key_of_a_file_is_damaged(self):
+        """LMDB has no checksums of keys: a row of the index whose key has changed is not
+        found. The file's record says that it was bought."""
+        mount, kept, whole, _, places = self.bought_with_keys()
+        for at in places:
+            shutil.copy(whole, self.store(mount))
+            self.harmed(mount, kept, at + 9, 2)
+            self.assertEqual(self.billed(), 3 * PRICE, f"bought again, byte {at + 9}")
+
+    def test_bits_are_turned(self):
+        mount, kept, whole, text, _ = self.bought_with_keys()
+        seed = random.randrange(1 << 32)
+        dice = random.Random(seed)
+        used = [i for i, byte in enumerate(text) if byte]
         seen = {}
         for _ in range(FLIPS):
             shutil.copy(whole, self.store(mount))
-            got = self.harmed(mount, kept, dice.choice(used), dice.randrange(8))
+            at, bit = dice.choice(used), dice.randrange(8)
+            got = self.harmed(mount, kept, at, bit)
             seen[got] = seen.get(got, 0) + 1
-            self.assertEqual(self.billed(), 3 * PRICE, f"bought again, seed {seed}")
+            self.assertEqual(self.billed(), 3 * PRICE,
+                             f"bought again, seed {seed}, byte {at} bit {bit}")
         print(f"# seed {seed}: {seen}")
 
 
