@@ -187,10 +187,12 @@ uint32_t wire_seconds(const struct wire_job *j)
 	return short_veo2 ? VEO2_SECONDS_MIN : j->seconds;
 }
 
-/* Source: the pages of the models, read 2026-11-23; Lite extends on Vertex only. */
+/* The Developer API does not extend Lite's. Source: its page on video,
+ * https://ai.google.dev/gemini-api/docs/video, read 2026-11-23. */
 bool wire_can_extend(const struct wire_job *j)
 {
-	return j->row->protocol == PROTOCOL_VEO && str_starts(wire_id(j), "veo-3.1-") &&
+	return j->row->protocol == PROTOCOL_VEO &&
+	       j->row->extend.seconds == WIRE_EXTENSION_SECONDS &&
 	       !(j->is_developer_api && str_starts(wire_id(j), "veo-3.1-lite-"));
 }
 

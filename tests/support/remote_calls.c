@@ -62,6 +62,7 @@ static void read_job(const cJSON *in, struct asked *a)
 {
 	const char *row = json_str(in, "row", ""), *path = json_str(in, "picture", "");
 	bool has_image, has_last;
+	struct segments plan;
 
 	read_request(in, &a->req);
 	a->row = catalogue_find(catalogue, json_str(in, "asked", row));
@@ -73,6 +74,10 @@ static void read_job(const cJSON *in, struct asked *a)
 		.seconds = (uint32_t)json_int(in, "seconds", a->req.seconds),
 		.video_uri = json_str(in, "video", NULL),
 		.storage_uri = json_str(in, "storage", NULL)};
+	/* As the engine would: the first call of the serving row's plan. */
+	if (a->job.row && a->req.seconds && !json_int(in, "seconds", 0) &&
+		limits_segments(a->job.row, &a->req, false, &plan) == 0)
+		a->job.seconds = plan.seconds[0];
 	a->job.has_seed = limits_seed(&a->req, &a->job.seed);
 	if (!a->job.row || !a->row)
 		exit(2);
