@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* A row of the ledger of anybody's, and the request that stands in it: what decodes is
- * a row, which encodes to bytes that decode to the same; a request that reads back has a
- * path. */
+ * a row, which encodes to bytes that decode to the same; a request that reads back has
+ * a path. */
 #include <assert.h>
 #include <string.h>
 

@@ -18,7 +18,7 @@ import mountfix
 import paidfix
 
 KILLS = int(os.environ.get("PROMPTFS_TEST_KILLS", "200"))
-SEED = int(os.environ.get("PROMPTFS_TEST_SEED", "0")) or random.randrange(1 << 32)
+SEED = int(os.environ.get("PROMPTFS_TEST_SEED", "1"))
 KILLSTEP = os.environ.get("KILLSTEP", "build/tests/support/libkillstep.so")
 STEPS_MAX = 60  # of a mount and its first calls; more than that is random
 SETTLED = ("generated", "not generated", "failed", "unknown")

@@ -288,7 +288,7 @@ class Harm(unittest.TestCase):
 
     def test_bits_are_turned(self):
         mount, kept, whole, text, _ = self.bought_with_keys()
-        seed = random.randrange(1 << 32)
+        seed = int(os.environ.get("PROMPTFS_TEST_SEED", "1"))
         dice = random.Random(seed)
         used = [i for i, byte in enumerate(text) if byte]
         seen = {}
