@@ -192,7 +192,7 @@ int paid_plan(struct paid *p, struct err *err)
 		return err_set(err, EIO,
 			"parts of this video are paid, and the plan for it has changed "
 			"since; rm the file to begin anew");
-	list = new_array(struct part, (size_t)n_out * p->plan.n);
+	list = new_array(struct part, (size_t)n_out * p->plan.n + 1);
 	if (!list)
 		return err_oom(err);
 	for (uint32_t o = 0; o < n_out; o++) {
