@@ -115,7 +115,8 @@ class Large(paidfix.PaidCase):
             self.assertEqual(os.getxattr(path, "user.promptfs.sha256").decode(), digest)
         self.assertEqual(len({j.result()[1] for j in jobs}), 64)
         self.assertEqual(self.billed(), 64 * PRICE)
-        self.assertLess(most, 200 * MIB)
+        if mountfix.SLOW == 1:  # sanitizers keep what is freed
+            self.assertLess(most, 200 * MIB)
 
     def digest(self, path):
         """(size, SHA-256) without the file in memory; its PNG must be whole."""
