@@ -94,6 +94,7 @@ static int open_all(struct promptfs *fs, struct config *config, struct err *err)
 
 	*fs = (struct promptfs){.config = config, .uid = getuid(), .gid = getgid()};
 	pthread_mutex_init(&fs->input_names, NULL);
+	pthread_mutex_init(&fs->handles_lock, NULL);
 	fs->mounted_ms = clk_real_ms();
 	fs->mountpoint = strdup("");
 	r = fs->mountpoint ? spending_configure(fs, err) : err_oom(err);
@@ -326,6 +327,8 @@ int promptfs_serve(struct promptfs *fs, const char *mountpoint, bool debug,
 	if (fs->session)
 		fuse_session_destroy(fs->session);
 	fs->session = NULL;
+	if (fs->nodes)
+		handles_close(fs);
 	nodes_free(fs->nodes);
 	fs->nodes = NULL;
 	return r;

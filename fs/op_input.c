@@ -33,15 +33,12 @@ static int make_input(struct promptfs *fs, struct node *dir, const char *name,
 
 static int open_new(struct promptfs *fs, fuse_ino_t ino, struct handle **ret)
 {
-	struct handle *h = new0(struct handle);
-	int r;
+	struct node *n = node_get(fs->nodes, ino);
+	struct handle *h = handle_new(fs, n, HANDLE_INPUT);
+	int r = h ? input_open(fs, n, true, &h->input) : -ENOMEM;
 
-	if (!h)
-		return -ENOMEM;
-	h->kind = HANDLE_INPUT;
-	r = input_open(fs, node_get(fs->nodes, ino), true, &h->input);
-	if (r < 0)
-		free(h);
+	if (r < 0 && h)
+		handle_drop(fs, h);
 	else
 		*ret = h;
 	return r;
@@ -68,7 +65,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	fi->fh = (uint64_t)(uintptr_t)h;
 	if (fuse_reply_create(req, &e, fi) == -ENOENT) {
 		input_close(h->input);
-		free(h);
+		handle_drop(fs, h);
 		nodes_forget(fs->nodes, e.ino, 1);
 	}
 }

@@ -66,67 +66,49 @@ static void open_blob(
 	}
 }
 
-static struct handle *handle_new(enum handle_kind kind, struct fuse_file_info *fi)
-{
-	struct handle *h = new0(struct handle);
-
-	if (h)
-		h->kind = kind;
-	fi->fh = (uint64_t)(uintptr_t)h;
-	return h;
-}
-
 static struct handle *handle_of(const struct fuse_file_info *fi)
 {
 	return (struct handle *)(uintptr_t)fi->fh;
 }
 
-static int open_vfile(struct promptfs *fs, struct node *n, struct fuse_file_info *fi)
+static int open_vfile(struct promptfs *fs, struct node *n, struct handle **ret)
 {
-	struct handle *h;
-	int r;
+	struct handle *h = handle_new(fs, n, HANDLE_SNAPSHOT);
+	int r = h ? vfile_open(fs, n, &h->snapshot) : -ENOMEM;
 
-	if (wants_write(fi->flags))
-		return -EACCES;
-	h = handle_new(HANDLE_SNAPSHOT, fi);
-	if (!h)
-		return -ENOMEM;
-	r = vfile_open(fs, n, &h->snapshot);
-	if (r < 0)
-		free(h);
+	if (r < 0 && h)
+		handle_drop(fs, h);
+	else
+		*ret = h;
 	return r;
 }
 
-static int open_input(struct promptfs *fs, struct node *n, struct fuse_file_info *fi)
+static int open_input(
+	struct promptfs *fs, struct node *n, bool truncate, struct handle **ret)
 {
-	struct handle *h = handle_new(HANDLE_INPUT, fi);
-	int r;
+	struct handle *h = handle_new(fs, n, HANDLE_INPUT);
+	int r = h ? input_open(fs, n, truncate, &h->input) : -ENOMEM;
 
-	if (!h)
-		return -ENOMEM;
-	r = input_open(fs, n, fi->flags & O_TRUNC, &h->input);
-	if (r < 0)
-		free(h);
+	if (r < 0 && h)
+		handle_drop(fs, h);
+	else
+		*ret = h;
 	return r;
 }
 
-static void close_handle(struct promptfs *fs, struct node *n, struct fuse_file_info *fi)
+static int open_handle(
+	struct promptfs *fs, struct node *n, int flags, struct handle **ret)
 {
-	struct handle *h = handle_of(fi);
-
-	if (h && h->kind == HANDLE_INPUT) {
-		input_sync(h->input);
-		input_close(h->input);
-	} else if (h) {
-		vfile_close(fs, n, h->snapshot);
-	}
-	free(h);
+	if (n->place.kind == PLACE_INPUT)
+		return open_input(fs, n, flags & O_TRUNC, ret);
+	return wants_write(flags) ? -EACCES : open_vfile(fs, n, ret);
 }
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct promptfs *fs = fs_of(req);
 	struct node *n = node_get(fs->nodes, ino);
+	struct handle *h = NULL;
 	int r;
 
 	fi->fh = 0;
@@ -134,12 +116,12 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		open_blob(fs, req, n, fi);
 		return;
 	}
-	r = n->place.kind == PLACE_INPUT ? open_input(fs, n, fi)
-					 : open_vfile(fs, n, fi);
+	r = open_handle(fs, n, fi->flags, &h);
+	fi->fh = (uint64_t)(uintptr_t)h;
 	if (r < 0)
 		fuse_reply_err(req, -r);
 	else if (fuse_reply_open(req, fi) == -ENOENT)
-		close_handle(fs, n, fi);
+		handle_close(fs, h);
 }
 
 /* At most three chunks lie in one request of 1 MiB. */
@@ -210,6 +192,6 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct promptfs *fs = fs_of(req);
 
-	close_handle(fs, node_get(fs->nodes, ino), fi);
+	handle_close(fs, handle_of(fi));
 	fuse_reply_err(req, 0);
 }

@@ -3,6 +3,7 @@
 /* The FUSE operations, one file per theme. They run on FUSE workers, answer from the
  * store and the node table, and never wait for a network, a generation, or a lock held
  * across either. userdata of the session is the struct promptfs. */
+#include "fs/handle.h"
 #include "fs/node.h"
 
 extern const struct fuse_lowlevel_ops fs_ops;
@@ -17,14 +18,6 @@ static inline struct promptfs *fs_of(fuse_req_t req)
  * -EILSEQ, -ENAMETOOLONG, -ENOMEM, -EBADMSG. */
 int lookup_entry(struct promptfs *fs, struct node *parent, const char *name,
 	struct fuse_entry_param *ret, bool *ret_never);
-
-/* What a file handle (fi->fh) points to; media files have none (0). */
-enum handle_kind { HANDLE_SNAPSHOT, HANDLE_INPUT };
-struct handle {
-	enum handle_kind kind;
-	struct snapshot *snapshot;
-	struct input_handle *input;
-};
 
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n);

@@ -15,6 +15,7 @@
 struct nodes;
 struct notifier;
 struct control;
+struct handle;
 
 struct promptfs {
 	struct config *config; /* borrowed from main */
@@ -33,6 +34,8 @@ struct promptfs {
 	/* An input's name and bytes change together: around a save, rename or removal.
 	 * After a scratch's mutex, before the nodes'. */
 	pthread_mutex_t input_names;
+	pthread_mutex_t handles_lock; /* innermost; guards: */
+	struct handle *handles;
 	uid_t uid; /* of the mounting user: owner of everything */
 	gid_t gid;
 
