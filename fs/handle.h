@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* What file handles (fi->fh) point to; media files have none (0). Any thread. The kernel
- * may leave some open when the mount ends: they are closed with it. */
+/* What file handles (fi->fh) point to; media files have none (0). Any thread. What the
+ * kernel has left open when the mount ends is closed with it. */
 #include "fs/node.h"
 
 enum handle_kind { HANDLE_SNAPSHOT, HANDLE_INPUT };
