@@ -12,7 +12,7 @@
 
 #define MEASURE_PENDING_MAX 4096
 #define MEASURE_TEXT_MAX (16u * 1024u * 1024u)
-#define MEASURE_TIMEOUT_MS 600000 /* it runs when nothing else wants to */
+#define MEASURE_TIMEOUT_MS 600000 /* it leaves others most of the time */
 #define MEASURE_FAILED '!'
 
 struct measuring {

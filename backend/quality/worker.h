@@ -34,8 +34,8 @@ struct quality_source {
 typedef int (*quality_sink_fn)(
 	void *user, const void *data, size_t len, struct err *err);
 
-/* Measures a picture or video; all members of its kind are set. The process runs only
- * when nothing else wants to.
+/* Measures a picture or video; all members of its kind are set. The process leaves
+ * others most of the time.
  * exe         normally QUALITY_EXE
  * timeout_ms  > 0, for everything from start to result
  * stop        may be NULL; looked at every 50 ms

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "backend/quality/worker_wire.h"
@@ -14,6 +14,7 @@
 
 /* Wanted, so that a megabyte needs few switches between the processes. */
 #define PIPE_BYTES (1 << 20)
+#define BACKGROUND_NICE 10
 
 static int set_attributes(posix_spawnattr_t *attr)
 {
@@ -33,15 +34,6 @@ static int set_attributes(posix_spawnattr_t *attr)
 							   POSIX_SPAWN_SETSIGDEF |
 							   POSIX_SPAWN_SETPGROUP);
 	return r;
-}
-
-/* What nobody waits for takes only what others leave, from its loading on: a child has
- * its parent's policy, and the attributes of a spawn know no SCHED_IDLE. */
-static void set_policy(int policy)
-{
-	static const struct sched_param none = {0};
-
-	sched_setscheduler(0, policy, &none); /* of this thread; may fail */
 }
 
 /* Both ends above the standard descriptors, which the child's dup2() overwrites; `ours`
@@ -108,12 +100,11 @@ int worker_spawn(
 
 	if (r == 0)
 		r = make_pipe(back, 0);
-	if (in_background)
-		set_policy(SCHED_IDLE);
 	if (r == 0)
 		r = spawn(exe, there[0], back[1], ret_pid);
-	if (in_background)
-		set_policy(SCHED_OTHER);
+	/* What nobody waits for leaves others most of the time, from its loading on. */
+	if (r == 0 && in_background)
+		setpriority(PRIO_PROCESS, (id_t)*ret_pid, BACKGROUND_NICE);
 	fd_close(&there[0]);
 	fd_close(&back[1]);
 	*ret = (struct worker_ends){.to = there[1], .from = back[0]};

@@ -10,7 +10,7 @@ struct worker_ends {
 	int to, from;
 };
 
-/* in_background: it runs when nothing else wants to. `ret` is for the caller to close,
+/* in_background: it leaves others most of the time. `ret` is for the caller to close,
  * also after a failure. -errno. */
 int worker_spawn(
 	const char *exe, bool in_background, struct worker_ends *ret, pid_t *ret_pid);
