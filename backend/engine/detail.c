@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "backend/engine/paid.h"
+#include "backend/engine/paid/paid.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "backend/engine/lodged.h"
-#include "backend/engine/network.h"
-#include "backend/engine/paid.h"
+#include "backend/engine/unstored.h"
+#include "backend/engine/paid/network.h"
+#include "backend/engine/paid/paid.h"
 
 #include <errno.h>
 #include <string.h>

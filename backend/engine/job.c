@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #define LOG_TAG "engine"
-#include "backend/engine/lodged.h"
-#include "backend/engine/paid.h"
+#include "backend/engine/unstored.h"
+#include "backend/engine/paid/paid.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #define LOG_TAG "engine"
-#include "backend/engine/paid.h"
+#include "backend/engine/paid/paid.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "backend/engine/parts.h"
+#include "backend/engine/core.h"
 
 #include <errno.h>
 #include <string.h>

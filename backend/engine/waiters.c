@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Who waits for a job. */
-#include "backend/engine/parts.h"
+#include "backend/engine/core.h"
 
 #include <errno.h>
 

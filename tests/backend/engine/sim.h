@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "backend/engine/paid.h"
+#include "backend/engine/paid/paid.h"
 
 /* ---- chance ---- */
 

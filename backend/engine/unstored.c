@@ -3,7 +3,7 @@
  * before: they are served from memory, and stored as soon as there is room. Their rows
  * of the ledger stay as they are until then. */
 #define LOG_TAG "engine"
-#include "backend/engine/lodged.h"
+#include "backend/engine/unstored.h"
 
 #include <errno.h>
 #include <string.h>

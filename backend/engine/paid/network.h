@@ -2,7 +2,7 @@
 #pragma once
 /* The network half of an engine, made and unmade with it. Nobody but engine.c includes
  * this. */
-#include "backend/engine/parts.h"
+#include "backend/engine/core.h"
 
 /* Before the loop serves anybody: credentials are found, nothing is sent. <0 with a
  * sentence; then network_free cleans up. Missing credentials are no failure: opens say

@@ -10,8 +10,8 @@
  * in one commit. Nothing is sent that is not in the ledger, and nothing twice that may
  * have been accepted. */
 #include "backend/auth/token.h"
-#include "backend/engine/answer.h"
-#include "backend/engine/parts.h"
+#include "backend/engine/response.h"
+#include "backend/engine/core.h"
 #include "backend/net/http.h"
 #include "backend/policy/limits.h"
 #include "backend/policy/price.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "backend/engine/answer.h"
+#include "backend/engine/response.h"
 
 #include <errno.h>
 #include <stdatomic.h>

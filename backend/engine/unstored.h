@@ -2,7 +2,7 @@
 #pragma once
 /* Paid results that the store had no room for. Nobody outside the engine includes this.
  */
-#include "backend/engine/parts.h"
+#include "backend/engine/core.h"
 
 /* The loop. A made output whose commit found the store full: its bytes are served from
  * memory from now on, by m->rec. false: no memory, nothing has changed. */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/engine/paid.h"
+#include "backend/engine/paid/paid.h"
 #include "backend/quality/worker.h"
 #include "cache/base/log.h"
 #include "cache/base/mem.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #define LOG_TAG "measure"
-#include "backend/engine/parts.h"
+#include "backend/engine/core.h"
 
 #include <errno.h>
 #include <string.h>

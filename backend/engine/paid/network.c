@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "backend/auth/credentials.h"
-#include "backend/engine/network.h"
-#include "backend/engine/paid.h"
+#include "backend/engine/paid/network.h"
+#include "backend/engine/paid/paid.h"
 #include "cache/base/clk.h"
 #include "cache/base/log.h"
 #include "cache/base/mem.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "backend/engine/paid.h"
+#include "backend/engine/paid/paid.h"
 #include "cache/base/clk.h"
 #include "cache/base/log.h"
 #include "cache/base/mem.h"
