@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/engine/place.h"
 #include "cache/base/json.h"
 #include "cache/base/mem.h"
 #include "fs/control_money.h"
@@ -249,9 +250,12 @@ static int pin_prompt(const struct control_call *call, const struct place *p, bo
 static int pin_file(const struct control_call *call, const struct place *p, bool on,
 	struct err *err)
 {
-	struct request_place rp;
-	int r = request_place_init(&rp, &p->req, call->fs->ns, call->who);
+	struct request_place rp = {0};
+	struct digest key;
+	int r = request_key(&p->req, call->fs->ns, &key);
 
+	if (r == 0)
+		r = request_place_init(&rp, &p->req, &key, call->who);
 	if (r < 0)
 		return err_errno(err, -r, "cannot name the file");
 	r = cache_pin(call->fs->cache, &rp.place, on, err);

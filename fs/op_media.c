@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "backend/engine/place.h"
 #include "cache/base/mem.h"
 #include "fs/input.h"
 #include "fs/ops.h"
@@ -31,7 +32,7 @@ static void count_saved(struct promptfs *fs, struct node *n)
 			return;
 		atomic_store(&n->estimate_ud, rec.estimate_ud);
 	}
-	if (request_place_init(&rp, &n->place.req, fs->ns, NULL) == 0)
+	if (request_place_init(&rp, &n->place.req, &n->key, NULL) == 0)
 		cache_count_saved(fs->cache, &rp.place, n->place.req.model,
 			atomic_load(&n->estimate_ud));
 }

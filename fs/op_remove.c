@@ -2,17 +2,19 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backend/engine/place.h"
 #include "cache/base/mem.h"
 #include "fs/input.h"
 #include "fs/notify.h"
 #include "fs/ops.h"
 
-static int remove_from_store(struct promptfs *fs, const struct request *req)
+static int remove_from_store(
+	struct promptfs *fs, const struct request *req, const struct digest *key)
 {
 	scoped(request_place_finish) struct request_place rp = {0};
 	struct job_brief job = {.state = JOB_NONE};
 	struct file_brief brief;
-	int r = request_place_init(&rp, req, fs->ns, NULL);
+	int r = request_place_init(&rp, req, key, NULL);
 
 	if (r < 0)
 		return r;
@@ -39,7 +41,7 @@ static int remove_media(struct promptfs *fs, struct node *dir, const char *name)
 	if (r < 0)
 		return r;
 	n = node_get(fs->nodes, e.ino);
-	r = n->place.kind == PLACE_MEDIA ? remove_from_store(fs, &n->place.req)
+	r = n->place.kind == PLACE_MEDIA ? remove_from_store(fs, &n->place.req, &n->key)
 					 : -EPERM;
 	if (r == 0)
 		notifier_forget_names(

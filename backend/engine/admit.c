@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "backend/engine/core.h"
+/* See admit.h. */
+#include "backend/engine/admit.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -34,13 +35,14 @@ static int check_remembered(const struct record *rec, int64_t now_ms, struct err
 static int check_program(
 	const struct engine *e, const struct engine_who *who, struct err *err)
 {
-	if (e->remote && who && !who->may_spend)
+	if (e->maker.ops->is_bought && who && !who->may_spend)
 		return err_set(err, EACCES,
 			"user %u may not start a generation here; allow it with "
 			"-o spenders=...",
 			(unsigned)who->uid);
 	if (who && who->program[0] &&
-		str_in(who->program, (const char *const *)e->deny, e->n_deny))
+		str_in(who->program, (const char *const *)e->rules.deny,
+			e->rules.n_deny))
 		return err_set(err, EACCES,
 			"%s may not start a generation; allow it with "
 			"-o deny_programs=...",
@@ -98,7 +100,7 @@ int admit(const struct engine *e, const struct request *req,
 	const struct model_row **ret_row, struct err *err)
 {
 	const struct model_row *row = catalogue_find(e->catalogue, req->model);
-	const struct provider *p = &e->provider;
+	const struct maker *m = &e->maker;
 	int r;
 
 	if (!request_is_file(req))
@@ -111,22 +113,19 @@ int admit(const struct engine *e, const struct request *req,
 	if (r == 0)
 		r = check_inputs(e, req, err);
 	if (r == 0)
-		r = p->ops->can_make(p->ctx, row, req, err);
+		r = m->ops->can_make(m->ctx, row, req, err);
 	if (r == 0)
-		r = safety_check(e->safety, "the prompt", req->prompt->text,
+		r = safety_check(e->rules.safety, "the prompt", req->prompt->text,
 			req->prompt->len, err);
 	if (r == 0)
 		r = check_remembered(rec, now_ms, err);
 	if (r == 0)
 		r = check_program(e, who, err);
-	if (r == 0 && e->offline && p->ops->is_paid)
+	if (r == 0 && e->rules.offline && m->is_paid)
 		r = err_set(err, ENETUNREACH,
 			"offline: only what is generated already can be opened");
-	if (r == 0 && e->remote && e->no_credentials.code) {
-		if (err)
-			*err = e->no_credentials;
-		r = -e->no_credentials.code;
-	}
+	if (r == 0 && m->ops->is_ready)
+		r = m->ops->is_ready(m->ctx, err);
 	if (r == 0)
 		*ret_row = row;
 	return r;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "backend/engine/paid/paid.h"
+/* See detail.h. */
+#include "backend/engine/detail.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,14 +18,12 @@ static bool add_str(cJSON *o, const char *name, const char *s)
 static bool add_dropped(cJSON *o, const struct run *r)
 {
 	cJSON *list = cJSON_AddArrayToObject(o, "dropped_options");
-	bool dropped[OPT_COUNT_] = {false}, ok = list;
+	bool ok = list;
 
-	if (r->paid && r->paid->wire.row)
-		wire_dropped(&r->paid->wire, dropped);
 	for (int i = 0; i < OPT_COUNT_ && ok; i++) {
-		cJSON *name = dropped[i] ? cJSON_CreateString(option_name(i)) : NULL;
+		cJSON *name = r->dropped[i] ? cJSON_CreateString(option_name(i)) : NULL;
 
-		if (!dropped[i])
+		if (!r->dropped[i])
 			continue;
 		ok = name && cJSON_AddItemToArray(list, name);
 		if (!ok)
@@ -33,8 +32,9 @@ static bool add_dropped(cJSON *o, const struct run *r)
 	return ok;
 }
 
-static bool add_options(cJSON *o, const struct run *r, const struct request *req)
+static bool add_options(cJSON *o, const struct run *r)
 {
+	const struct request *req = r->pj.req;
 	cJSON *given = cJSON_AddObjectToObject(o, "options");
 	bool ok = given;
 
@@ -83,16 +83,16 @@ static bool add_inputs(cJSON *o, struct cache *c, const char *names)
 	return ok;
 }
 
-static bool add_all_inputs(
-	cJSON *o, const struct run *r, struct cache *c, const struct request *req)
+static bool add_all_inputs(cJSON *o, const struct run *r)
 {
+	const struct request *req = r->pj.req;
+	struct cache *c = r->e->cache;
 	cJSON *inputs;
 
 	if (!req->opt[OPT_IMAGE] && !req->opt[OPT_LAST])
 		return true;
-	/* Bound when they were read for the call. */
-	if (r->paid && r->paid->bound.len)
-		return cJSON_AddRawToObject(o, "inputs", r->paid->bound.data);
+	if (r->inputs.len) /* bound when they were read for the call */
+		return cJSON_AddRawToObject(o, "inputs", r->inputs.data);
 	inputs = cJSON_AddObjectToObject(o, "inputs");
 	return inputs && add_inputs(inputs, c, req->opt[OPT_IMAGE]) &&
 	       add_inputs(inputs, c, req->opt[OPT_LAST]);
@@ -106,38 +106,12 @@ static bool add_prompt(cJSON *o, const struct run *r, const struct prompt *promp
 	       add_str(o, "negative_sent", r->negative.data);
 }
 
-#define REQUEST_SHOWN_MAX 16384 /* bytes; longer ones carry pictures */
-
-/* The paid call, as far as it is known in this mount. */
-static bool add_call(cJSON *o, const struct run *r)
-{
-	const struct paid *p = r->paid;
-	const struct part *part = p && p->n_cur ? &p->part[p->cur[0]] : NULL;
-	bool ok = true;
-
-	if (!p)
-		return true;
-	if (p->sent.len && p->sent.len < REQUEST_SHOWN_MAX)
-		ok = cJSON_AddRawToObject(o, "request", p->sent.data);
-	if (ok && p->model_version[0])
-		ok = add_str(o, "model_version", p->model_version);
-	if (ok && p->finish_reason[0])
-		ok = add_str(o, "finish_reason", p->finish_reason);
-	if (ok && part && part->operation)
-		ok = add_str(o, "operation", part->operation);
-	if (ok && part && part->uri)
-		ok = add_str(o, "uri", part->uri);
-	if (ok && part)
-		ok = json_add_int(o, "ledger", (int64_t)part->id);
-	return ok && json_add_int(o, "calls", p->plan.n);
-}
-
 static bool add_outputs(cJSON *o, const struct run *r)
 {
 	cJSON *list = cJSON_AddArrayToObject(o, "outputs");
 
 	for (uint32_t i = 0; list && i < r->pj.n_outputs; i++) {
-		cJSON *take = cJSON_CreateNumber(r->output[i].take);
+		cJSON *take = cJSON_CreateNumber(r->made[i].out.take);
 
 		if (!take || !cJSON_AddItemToArray(list, take)) {
 			cJSON_Delete(take);
@@ -147,24 +121,26 @@ static bool add_outputs(cJSON *o, const struct run *r)
 	return list;
 }
 
-static bool fill(cJSON *o, const struct run *r, const struct output *out,
-	const struct record *rec)
+/* What only the maker knows of it. */
+static bool add_call(cJSON *o, const struct run *r)
 {
-	const struct job *j = r->job;
-	char hex[DIGEST_HEX], when[25];
-	struct request req = j->req; /* borrows */
-	struct digest key;
+	const struct maker_ops *ops = r->e->maker.ops;
 
-	req.take = out->take;
-	if (request_key(&req, j->e->ns, &key) < 0)
-		return false;
-	digest_hex(&key, hex);
+	return !ops->describe || ops->describe(r, o);
+}
+
+static bool fill(cJSON *o, const struct run *r, const struct made *m)
+{
+	const struct output *out = &m->out;
+	const struct record *rec = &m->rec;
+	char hex[DIGEST_HEX], when[25];
+
+	digest_hex(&m->key, hex);
 	clk_format(rec->created_ms, when);
 	return add_str(o, "id", hex) && add_str(o, "path", rec->path) &&
-	       add_prompt(o, r, j->req.prompt) && add_str(o, "model", rec->model) &&
-	       add_str(o, "served_by", rec->served_by) && add_options(o, r, &j->req) &&
-	       add_all_inputs(o, r, j->e->cache, &j->req) &&
-	       add_parameters(o, &j->req, out) &&
+	       add_prompt(o, r, r->pj.req->prompt) && add_str(o, "model", rec->model) &&
+	       add_str(o, "served_by", rec->served_by) && add_options(o, r) &&
+	       add_all_inputs(o, r) && add_parameters(o, r->pj.req, out) &&
 	       (out->seed == SEED_UNKNOWN
 			       ? cJSON_AddNullToObject(o, "seed") != NULL
 			       : json_add_int(o, "seed", (int64_t)out->seed)) &&
@@ -173,16 +149,16 @@ static bool fill(cJSON *o, const struct run *r, const struct output *out,
 	       add_str(o, "created", when) &&
 	       json_add_int(o, "latency_ms", rec->latency_ms) &&
 	       json_add_int(o, "attempts", rec->attempts) &&
-	       add_str(o, "backend", j->e->provider.ops->name) &&
-	       add_str(o, "note", j->e->provider.ops->note) && add_call(o, r);
+	       add_str(o, "backend", r->e->maker.name) &&
+	       add_str(o, "note", r->e->maker.note) && add_call(o, r);
 }
 
-char *detail_json(const struct run *r, const struct output *o, const struct record *rec)
+char *detail_json(const struct run *r, const struct made *m)
 {
-	scoped_json cJSON *j = cJSON_CreateObject();
+	scoped_json cJSON *o = cJSON_CreateObject();
 	scoped(buf_finish) struct buf b = {0};
 
-	if (!j || !fill(j, r, o, rec) || json_print_line(&b, j) < 0)
+	if (!o || !fill(o, r, m) || json_print_line(&b, o) < 0)
 		return NULL;
 	return buf_detach(&b);
 }

@@ -120,14 +120,3 @@ int engine_errors(struct engine *e, struct buf *out);
 /* Measures the quality of a stored file in the background if that was not done; for
  * files whose measuring was cut short. Never waits. */
 void engine_measure(struct engine *e, const struct request *req);
-
-/* The cache_place of a request, for the store's calls. Owns its strings. */
-struct request_place {
-	struct components comp;
-	const char *name[CACHE_DEPTH_MAX];
-	struct digest key;
-	struct cache_place place; /* points into this struct: do not move it */
-};
-int request_place_init(struct request_place *ret, const struct request *req,
-	const char *ns, const struct engine_who *who); /* who may be NULL */
-void request_place_finish(struct request_place *p);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* How jobs come into being, and end. */
+/* How jobs come into being, and end. The loop thread. */
 #define LOG_TAG "engine"
+#include "backend/engine/job.h"
+
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "backend/engine/paid/paid.h"
 #include "cache/base/clk.h"
 #include "cache/base/log.h"
 #include "cache/base/mem.h"
@@ -35,29 +37,29 @@ static void list(struct job *j)
 {
 	struct engine *e = j->e;
 
-	flights_add(&e->flights, &j->flight);
+	flights_add(&e->work.flights, &j->flight);
 	for (uint32_t i = 0; j->by_take && i < j->n_takes; i++)
-		flights_add(&e->flights, &j->by_take[i]);
-	j->prev = e->jobs_last;
-	*(j->prev ? &j->prev->next : &e->jobs) = j;
-	e->jobs_last = j;
-	e->n_jobs++;
+		flights_add(&e->work.flights, &j->by_take[i]);
+	j->prev = e->work.last;
+	*(j->prev ? &j->prev->next : &e->work.first) = j;
+	e->work.last = j;
+	e->work.n_jobs++;
 }
 
 static void unlist(struct job *j)
 {
 	struct engine *e = j->e;
 
-	flights_remove(&e->flights, &j->flight);
+	flights_remove(&e->work.flights, &j->flight);
 	for (uint32_t i = 0; j->by_take && i < j->n_takes; i++)
-		flights_remove(&e->flights, &j->by_take[i]);
-	*(j->prev ? &j->prev->next : &e->jobs) = j->next;
-	*(j->next ? &j->next->prev : &e->jobs_last) = j->prev;
-	if (--e->n_jobs == 0)
+		flights_remove(&e->work.flights, &j->by_take[i]);
+	*(j->prev ? &j->prev->next : &e->work.first) = j->next;
+	*(j->next ? &j->next->prev : &e->work.last) = j->prev;
+	if (--e->work.n_jobs == 0)
 		pthread_cond_broadcast(&e->idle);
 }
 
-uint64_t job_takes_to_make(const struct job *j)
+static uint64_t takes_to_make(const struct job *j)
 {
 	uint64_t missing = 0;
 	bool is_new = true;
@@ -73,32 +75,36 @@ uint64_t job_takes_to_make(const struct job *j)
 		if (r < 0 || b.state != RECORD_GENERATED)
 			missing |= UINT64_C(1) << i;
 	}
-	return is_new ? missing : missing & j->wanted & ~j->settled;
+	return is_new ? missing : missing & j->wanted & ~j->told;
+}
+
+static void add_outputs(struct job *j, struct run *r, uint64_t mask)
+{
+	if (j->n_takes == 1)
+		run_add(r, j->req.take, &j->flight.key);
+	for (uint32_t bit = 0; j->n_takes > 1 && bit < j->n_takes; bit++)
+		if (mask & (UINT64_C(1) << bit))
+			run_add(r, (uint16_t)(bit + 1), &j->by_take[bit].key);
 }
 
 int job_make_run(struct job *j, uint64_t mask, struct err *err)
 {
+	struct engine_who who = {.uid = j->uid, .pid = j->pid};
 	struct run *run;
 
-	if (run_new(j, mask, &run) < 0)
+	if (!mask)
+		mask = takes_to_make(j);
+	snprintf(who.program, sizeof(who.program), "%s", j->program);
+	if (run_new(j->e, j, &j->req, j->row, &who,
+		    j->n_takes == 1 ? 1 : (uint32_t)__builtin_popcountll(mask),
+		    &run) < 0)
 		return err_oom(err);
+	add_outputs(j, run, mask);
 	pthread_mutex_lock(&j->e->lock);
 	j->run = run;
 	j->wanted |= mask;
 	pthread_mutex_unlock(&j->e->lock);
 	return 0;
-}
-
-/* Queues; what must be paid for is reserved first. Takes not in `mask` (0: all that are
- * missing) are not made. */
-static int begin(struct job *j, uint64_t mask, struct err *err)
-{
-	int r = 0;
-
-	if (!j->e->remote)
-		return job_enqueue(j) < 0 ? err_oom(err) : 0;
-	r = job_make_run(j, mask ? mask : job_takes_to_make(j), err);
-	return r < 0 ? r : paid_start(j, mask != 0, err);
 }
 
 static int job_init(struct job *j, struct engine *e, const struct submission *sub,
@@ -132,7 +138,8 @@ int job_start(struct engine *e, const struct submission *sub,
 
 	if (!j)
 		return err_oom(err);
-	r = job_init(j, e, sub, row) < 0 ? err_oom(err) : begin(j, mask, err);
+	r = job_init(j, e, sub, row) < 0 ? err_oom(err)
+					 : e->maker.ops->start(j, mask, err);
 	if (r < 0) {
 		run_free(j->run);
 		job_free(j);
@@ -157,11 +164,10 @@ static void unmake(struct job *j)
 	engine_dispatch(e);
 }
 
-/* Leaves the slot and whatever was begun; what somebody wants beyond it starts over. */
 void job_close(struct job *j)
 {
 	struct engine *e = j->e;
-	uint64_t left = j->wanted & ~j->settled;
+	uint64_t left = j->wanted & ~j->told;
 	struct run *run = j->run;
 	struct err err = {0};
 
@@ -170,13 +176,11 @@ void job_close(struct job *j)
 	j->run = NULL;
 	if (left) {
 		j->wanted = left;
-		j->settled = 0;
-		j->attempts = 0;
-		j->granted_ms = 0;
+		j->told = 0;
 	}
 	pthread_mutex_unlock(&e->lock);
 	run_free(run);
-	if (left && !engine_is_stopping(e) && begin(j, 0, &err) == 0) {
+	if (left && !engine_is_stopping(e) && e->maker.ops->start(j, 0, &err) == 0) {
 		engine_dispatch(e);
 		return;
 	}
@@ -188,7 +192,7 @@ void job_close(struct job *j)
 	if (!err.code)
 		err_set(&err, ECANCELED, "promptfs is stopping");
 	while (j->tickets)
-		job_settle(j, j->tickets->take, NULL, &err);
+		job_tell(j, j->tickets->take, NULL, &err);
 	unmake(j);
 }
 
@@ -199,26 +203,25 @@ void job_count_failure(struct job *j, const struct err *err)
 	cache_count_failed(j->e->cache, j->req.model);
 	digest_hex(&j->flight.key, hex);
 	log_warn("%s job=%.12s model=%s attempts=%u", err->why, hex, j->req.model,
-		j->attempts);
+		j->run ? j->run->attempts : 0);
 }
 
-/* Everything that was to be made and was not fails with `err`. */
 void job_end(struct job *j, const struct err *err)
 {
 	bool failed = false;
 
 	for (uint32_t i = 0; j->run && i < j->run->pj.n_outputs; i++) {
-		if (j->run->made[i].is_settled)
+		if (j->run->made[i].is_told)
 			continue;
-		j->run->made[i].is_settled = failed = true;
-		job_settle(j, j->run->output[i].take, NULL, err);
+		j->run->made[i].is_told = failed = true;
+		job_tell(j, j->run->made[i].out.take, NULL, err);
 	}
 	if (!j->run) {
 		failed = true;
 		while (j->tickets)
-			job_settle(j, j->tickets->take, NULL, err);
+			job_tell(j, j->tickets->take, NULL, err);
 		pthread_mutex_lock(&j->e->lock);
-		j->settled |= j->wanted;
+		j->told |= j->wanted;
 		pthread_mutex_unlock(&j->e->lock);
 	}
 	if (failed && err->code != ECANCELED)

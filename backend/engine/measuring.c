@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
+/* See measuring.h. */
 #define LOG_TAG "measure"
-#include "backend/engine/core.h"
+#include "backend/engine/measuring.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "backend/engine/place.h"
 #include "backend/quality/report.h"
 #include "backend/quality/worker.h"
 #include "cache/base/log.h"
@@ -118,7 +120,7 @@ static void measure_work(struct pool_item *i)
 	struct record rec = {0};
 	struct quality q = {0};
 	struct err err = {0};
-	int r = request_place_init(&place, &m->req, m->e->ns, &m->who);
+	int r = request_place_init(&place, &m->req, &m->flight.key, &m->who);
 
 	if (r == 0)
 		r = cache_find(m->e->cache, &place.key, &rec, NULL, &err);
@@ -144,8 +146,8 @@ static void measure_done(struct pool_item *i)
 	free(m);
 }
 
-static struct measuring *measuring_new(
-	struct engine *e, const struct request *req, uint32_t uid)
+static struct measuring *measuring_new(struct engine *e, const struct request *req,
+	const struct digest *key, uint32_t uid)
 {
 	struct measuring *m = new0(struct measuring);
 
@@ -153,29 +155,25 @@ static struct measuring *measuring_new(
 		return NULL;
 	m->e = e;
 	m->who.uid = uid;
-	m->flight.owner = m;
+	m->flight = (struct flight){.key = *key, .owner = m};
 	if (request_copy(&m->req, req) < 0) {
-		free(m);
-		return NULL;
-	}
-	if (request_key(req, e->ns, &m->flight.key) < 0) {
-		request_finish(&m->req);
 		free(m);
 		return NULL;
 	}
 	return m;
 }
 
-void measure_start(struct engine *e, const struct request *req, uint32_t uid)
+void measure_start(struct engine *e, const struct request *req,
+	const struct digest *key, uint32_t uid)
 {
-	struct measuring *m = measuring_new(e, req, uid);
+	struct measuring *m = measuring_new(e, req, key, uid);
 
 	if (!m)
 		return;
 	pthread_mutex_lock(&e->lock);
 	/* Too many: the rest is measured when somebody asks. The pool takes it inside
 	 * the lock, so that engine_stop cannot end the pool in between. */
-	if (e->is_stopping || e->measuring.n >= MEASURE_PENDING_MAX ||
+	if (e->stopping.is_wanted || e->measuring.n >= MEASURE_PENDING_MAX ||
 		flights_find(&e->measuring, &m->flight.key)) {
 		pthread_mutex_unlock(&e->lock);
 		request_finish(&m->req);
@@ -189,6 +187,8 @@ void measure_start(struct engine *e, const struct request *req, uint32_t uid)
 
 void engine_measure(struct engine *e, const struct request *req)
 {
-	if (request_is_file(req))
-		measure_start(e, req, 0);
+	struct digest key;
+
+	if (request_is_file(req) && request_key(req, e->ns, &key) == 0)
+		measure_start(e, req, &key, 0);
 }

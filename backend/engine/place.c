@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
-#include "backend/engine/engine.h"
+/* See place.h. */
+#include "backend/engine/place.h"
 
 #include <string.h>
 
 _Static_assert(REQUEST_COMPONENTS_MAX <= CACHE_DEPTH_MAX, "a request fits a place");
 
 int request_place_init(struct request_place *ret, const struct request *req,
-	const char *ns, const struct engine_who *who)
+	const struct digest *key, const struct engine_who *who)
 {
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
-	r = request_key(req, ns, &ret->key);
-	if (r == 0)
-		r = request_components(req, &ret->comp);
+	ret->key = *key;
+	r = request_components(req, &ret->comp);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < ret->comp.n; i++)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See response.h. */
 #include "backend/engine/response.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@ struct medium {
 	uint8_t head[MEDIA_SNIFF_BYTES];
 };
 
-struct answer {
+struct response {
 	struct loop *loop;
 	struct cache *cache;
 	struct filter *filter; /* NULL: the body is the media */
@@ -33,21 +34,21 @@ struct answer {
 
 /* ---- bytes ---- */
 
-static void destroy(struct answer *a)
+static void destroy(struct response *a)
 {
 	filter_free(a->filter);
 	cJSON_Delete(a->json);
 	free(a);
 }
 
-static struct blob_writer *last_bytes(const struct answer *a)
+static struct blob_writer *last_bytes(const struct response *a)
 {
 	return a->wire.n_media ? a->medium[a->wire.n_media - 1].bytes : NULL;
 }
 
 static void on_posted(struct post *p)
 {
-	struct answer *a = container_of(p, struct answer, room);
+	struct response *a = container_of(p, struct response, room);
 	struct http_call *call = a->call;
 
 	atomic_store(&a->is_posted, false);
@@ -62,7 +63,7 @@ static void on_posted(struct post *p)
 /* The store thread. */
 static void on_room(void *user)
 {
-	struct answer *a = user;
+	struct response *a = user;
 
 	if (!atomic_exchange(&a->is_posted, true))
 		loop_post(a->loop, &a->room, on_posted);
@@ -70,7 +71,7 @@ static void on_room(void *user)
 
 static int on_begin(void *user, uint32_t index, struct err *err)
 {
-	struct answer *a = user;
+	struct response *a = user;
 	struct medium *m = &a->medium[index];
 
 	m->bytes = blob_writer_new(a->cache, err);
@@ -85,7 +86,7 @@ static int on_begin(void *user, uint32_t index, struct err *err)
 static int on_bytes(
 	void *user, uint32_t index, const void *data, size_t len, struct err *err)
 {
-	struct answer *a = user;
+	struct response *a = user;
 	struct medium *m = &a->medium[index];
 	struct wire_media *w = &a->wire_media[index];
 	int r = blob_writer_write(m->bytes, data, len, err);
@@ -103,7 +104,7 @@ static int on_bytes(
 
 static int on_end(void *user, uint32_t index, bool valid, struct err *err)
 {
-	struct answer *a = user;
+	struct response *a = user;
 	struct wire_media *w = &a->wire_media[index];
 	size_t n = w->size < MEDIA_SNIFF_BYTES ? w->size : MEDIA_SNIFF_BYTES;
 
@@ -112,8 +113,8 @@ static int on_end(void *user, uint32_t index, bool valid, struct err *err)
 	return 0;
 }
 
-int answer_feed(struct answer *a, struct http_call *call, const void *data, size_t len,
-	struct err *err)
+int response_feed(struct response *a, struct http_call *call, const void *data,
+	size_t len, struct err *err)
 {
 	int r = 0;
 
@@ -132,10 +133,10 @@ int answer_feed(struct answer *a, struct http_call *call, const void *data, size
 
 /* ---- life ---- */
 
-struct answer *answer_new(struct loop *loop, struct cache *cache, bool is_media)
+struct response *response_new(struct loop *loop, struct cache *cache, bool is_media)
 {
 	static const struct filter_ops ops = {on_begin, on_bytes, on_end};
-	struct answer *a = new0(struct answer);
+	struct response *a = new0(struct response);
 
 	if (!a)
 		return NULL;
@@ -150,24 +151,25 @@ struct answer *answer_new(struct loop *loop, struct cache *cache, bool is_media)
 	return a;
 }
 
-void answer_free(struct answer *a)
+void response_free(struct response *a)
 {
 	if (!a)
 		return;
 	for (uint32_t i = 0; i < WIRE_MEDIA_MAX; i++)
-		blob_writer_free(answer_take(a, i));
+		blob_writer_free(response_take(a, i));
 	a->call = NULL;
 	a->is_dead = true;
 	if (!atomic_load(&a->is_posted))
 		destroy(a);
 }
 
-void answer_end(struct answer *a)
+void response_end(struct response *a)
 {
 	a->call = NULL;
 }
 
-const struct wire_answer *answer_wire(struct answer *a, const struct http_answer *http)
+const struct wire_answer *response_wire(
+	struct response *a, const struct http_answer *http)
 {
 	const struct buf *text;
 
@@ -186,7 +188,7 @@ const struct wire_answer *answer_wire(struct answer *a, const struct http_answer
 	return &a->wire;
 }
 
-struct blob_writer *answer_take(struct answer *a, uint32_t media)
+struct blob_writer *response_take(struct response *a, uint32_t media)
 {
 	struct blob_writer *w = a->medium[media].bytes;
 
@@ -196,7 +198,7 @@ struct blob_writer *answer_take(struct answer *a, uint32_t media)
 	return w;
 }
 
-int answer_failed(const struct answer *a)
+int response_failed(const struct response *a)
 {
 	return a->failed;
 }

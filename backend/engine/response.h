@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* The body of an answer on its way into the store, as it arrives: through the response
+/* The body of a response on its way into the store, as it arrives: through the response
  * filter, its media into blob writers. Memory does not grow with the media: while the
  * disk is behind, the flow of the call is paused. The loop thread only. */
 #include "backend/net/http.h"
@@ -8,23 +8,24 @@
 #include "backend/provider/wire.h"
 #include "cache/cache.h"
 
-struct answer;
+struct response;
 
 /* is_media: the body is the media itself; else JSON with media in it. NULL: no memory.
  */
-struct answer *answer_new(struct loop *loop, struct cache *cache, bool is_media);
-void answer_free(struct answer *a); /* NULL is fine */
+struct response *response_new(struct loop *loop, struct cache *cache, bool is_media);
+void response_free(struct response *a); /* NULL is fine */
 
 /* For on_data of the call. -EPROTO, -EMSGSIZE the body cannot be used; what the store
  * said (-ENOSPC, ...). */
-int answer_feed(struct answer *a, struct http_call *call, const void *data, size_t len,
-	struct err *err);
+int response_feed(struct response *a, struct http_call *call, const void *data,
+	size_t len, struct err *err);
 /* For on_done: the call is gone. */
-void answer_end(struct answer *a);
-/* What the wire functions read; valid until answer_free. After answer_end. */
-const struct wire_answer *answer_wire(struct answer *a, const struct http_answer *http);
+void response_end(struct response *a);
+/* What the wire functions read; valid until response_free. After response_end. */
+const struct wire_answer *response_wire(
+	struct response *a, const struct http_answer *http);
 /* The bytes of a media string, owned by the caller from then on; NULL: taken already,
  * or there are none. */
-struct blob_writer *answer_take(struct answer *a, uint32_t media);
+struct blob_writer *response_take(struct response *a, uint32_t media);
 /* What the store said, if it did not take everything: 0, or -errno. */
-int answer_failed(const struct answer *a);
+int response_failed(const struct response *a);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "backend/engine/core.h"
+/* What status.json and metrics.json show. Any thread. */
+#include "backend/engine/job.h"
 
 #include <errno.h>
 #include <string.h>
@@ -19,17 +20,17 @@ static int permille_of(const struct job *j)
 
 	if (p < 0 || j->n_takes == 1)
 		return p;
-	n = __builtin_popcountll(j->settled);
+	n = __builtin_popcountll(j->told);
 	return (int)((n * 1000 + p) / (int)j->n_takes);
 }
 
 static void brief_of(const struct engine *e, const struct job *j, struct job_brief *ret)
 {
-	bool waits = j->phase == PHASE_QUEUED || j->phase == PHASE_BACKOFF;
+	bool waits = j->phase == PHASE_QUEUED || j->phase == PHASE_PAUSED;
 
 	ret->state = waits ? JOB_QUEUED : JOB_GENERATING;
 	ret->permille = waits ? -1 : permille_of(j);
-	ret->position = waits ? slots_position(&e->slots, &j->slot) : 0;
+	ret->position = waits ? slots_position(&e->work.slots, &j->slot) : 0;
 	ret->readers = j->readers;
 	ret->since_ms = j->since_ms;
 }
@@ -40,7 +41,7 @@ void engine_job(struct engine *e, const struct digest *key, struct job_brief *re
 
 	*ret = (struct job_brief){.permille = -1};
 	pthread_mutex_lock(&e->lock);
-	f = flights_find(&e->flights, key);
+	f = flights_find(&e->work.flights, key);
 	if (f) {
 		const struct job *j = f->owner;
 		bool is_all = j->by_take && f == &j->flight;
@@ -49,7 +50,7 @@ void engine_job(struct engine *e, const struct digest *key, struct job_brief *re
 		if (j->by_take && !is_all)
 			bit = UINT64_C(1) << (f - j->by_take);
 		/* Who was told how it ended can look, rm and open again at once. */
-		if (is_all || (j->wanted & ~j->settled & bit))
+		if (is_all || (j->wanted & ~j->told & bit))
 			brief_of(e, j, ret);
 	}
 	pthread_mutex_unlock(&e->lock);
@@ -93,8 +94,8 @@ static bool add_jobs(const struct engine *e, cJSON *o)
 
 	/* Those that run first, then the oldest of the queue. */
 	for (int queued = 0; queued < 2; queued++)
-		for (const struct job *j = e->jobs; j && ok && shown < STATUS_JOBS_MAX;
-			j = j->next)
+		for (const struct job *j = e->work.first;
+			j && ok && shown < STATUS_JOBS_MAX; j = j->next)
 			if ((j->phase == PHASE_QUEUED) == queued) {
 				ok = add_job(e, list, j);
 				shown++;
@@ -105,24 +106,25 @@ static bool add_jobs(const struct engine *e, cJSON *o)
 static bool add_slots(const struct engine *e, cJSON *o)
 {
 	cJSON *s = cJSON_AddObjectToObject(o, "slots");
-	size_t queue = e->slots.n[PRIORITY_OPEN] + e->slots.n[PRIORITY_BATCH];
+	size_t queue = e->work.slots.n[PRIORITY_OPEN] + e->work.slots.n[PRIORITY_BATCH];
 
-	return s && json_add_int(s, "active_requests", e->n_active) &&
-	       json_add_int(s, "available_slots", e->max_concurrent - e->n_active) &&
+	return s && json_add_int(s, "active_requests", e->work.n_active) &&
+	       json_add_int(s, "available_slots",
+		       e->rules.max_concurrent - e->work.n_active) &&
 	       json_add_int(s, "queue_size", (int64_t)queue);
 }
 
 static bool add_backend(const struct engine *e, cJSON *o)
 {
-	const struct provider_ops *ops = e->provider.ops;
+	const struct maker *m = &e->maker;
 	cJSON *b = cJSON_AddObjectToObject(o, "backend");
 
-	return b && cJSON_AddStringToObject(b, "name", ops->name) &&
+	return b && cJSON_AddStringToObject(b, "name", m->name) &&
 	       cJSON_AddStringToObject(b, "namespace", e->ns) &&
-	       cJSON_AddBoolToObject(b, "paid", ops->is_paid) &&
-	       cJSON_AddBoolToObject(b, "offline", e->offline) &&
-	       cJSON_AddBoolToObject(b, "healthy", !e->is_stopping) &&
-	       cJSON_AddStringToObject(b, "note", ops->note);
+	       cJSON_AddBoolToObject(b, "paid", m->is_paid) &&
+	       cJSON_AddBoolToObject(b, "offline", e->rules.offline) &&
+	       cJSON_AddBoolToObject(b, "healthy", !e->stopping.is_wanted) &&
+	       cJSON_AddStringToObject(b, "note", m->note);
 }
 
 int engine_status(struct engine *e, cJSON *o)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backend/engine/place.h"
 #include "cache/base/clk.h"
 #include "cache/base/log.h"
 #include "cache/base/mem.h"
@@ -15,8 +16,8 @@
 #define AGAIN_MS 10000
 #define COPY_BYTES (256u * 1024u)
 
-struct lodged {
-	struct lodged *next;
+struct unstored {
+	struct unstored *next;
 	struct pool_item item;
 	struct engine *e;
 	struct request req;
@@ -27,26 +28,26 @@ struct lodged {
 	int result; /* of the last try to store it */
 };
 
-static void lodged_free(struct lodged *l)
+static void unstored_free(struct unstored *u)
 {
-	request_finish(&l->req);
-	record_finish(&l->rec);
-	free(l);
+	request_finish(&u->req);
+	record_finish(&u->rec);
+	free(u);
 }
 
 /* ---- storing, off the loop ---- */
 
-static int copy_bytes(struct lodged *l, struct blob_writer *w, struct err *err)
+static int copy_bytes(struct unstored *u, struct blob_writer *w, struct err *err)
 {
 	scoped_free char *b = malloc(COPY_BYTES);
 	int r = b ? 0 : err_oom(err);
 
-	for (uint64_t off = 0; off < l->rec.size && r == 0;) {
-		size_t n = l->rec.size - off < COPY_BYTES ? (size_t)(l->rec.size - off)
+	for (uint64_t off = 0; off < u->rec.size && r == 0;) {
+		size_t n = u->rec.size - off < COPY_BYTES ? (size_t)(u->rec.size - off)
 							  : COPY_BYTES;
 
 		r = cache_read(
-			l->e->cache, l->rec.blob_id, l->rec.size, off, b, n, err);
+			u->e->cache, u->rec.blob_id, u->rec.size, off, b, n, err);
 		if (r == 0)
 			r = blob_writer_write(w, b, n, err);
 		off += n;
@@ -54,22 +55,22 @@ static int copy_bytes(struct lodged *l, struct blob_writer *w, struct err *err)
 	return r;
 }
 
-static int store(struct lodged *l, struct err *err)
+static int store(struct unstored *u, struct err *err)
 {
-	struct blob_writer *w = blob_writer_new(l->e->cache, err);
+	struct blob_writer *w = blob_writer_new(u->e->cache, err);
 	scoped(record_finish) struct record rec = {0};
 	struct request_place place = {0};
-	struct cache_item item = {.rec = &rec, .w = w, .close = l->close};
+	struct cache_item item = {.rec = &rec, .w = w, .close = u->close};
 	bool is_new;
-	int r = w ? copy_bytes(l, w, err) : -ENOMEM;
+	int r = w ? copy_bytes(u, w, err) : -ENOMEM;
 
 	if (r == 0 &&
-		(record_copy(&rec, &l->rec) < 0 ||
-			request_place_init(&place, &l->req, l->e->ns, &l->who) < 0))
+		(record_copy(&rec, &u->rec) < 0 ||
+			request_place_init(&place, &u->req, &u->key, &u->who) < 0))
 		r = err_oom(err);
 	item.place = &place.place;
 	if (r == 0)
-		r = cache_commit_all(l->e->cache, &item, 1, &is_new, err);
+		r = cache_commit_all(u->e->cache, &item, 1, &is_new, err);
 	request_place_finish(&place);
 	blob_writer_free(w);
 	return r;
@@ -77,10 +78,10 @@ static int store(struct lodged *l, struct err *err)
 
 static void store_work(struct pool_item *i)
 {
-	struct lodged *l = container_of(i, struct lodged, item);
+	struct unstored *u = container_of(i, struct unstored, item);
 	struct err err = {0};
 
-	l->result = store(l, &err);
+	u->result = store(u, &err);
 }
 
 /* ---- on the loop ---- */
@@ -89,96 +90,96 @@ static void on_timer(struct timer *t);
 
 static void again(struct engine *e)
 {
-	if (e->lodged)
-		loop_timer_set(
-			e->loop, &e->lodged_timer, clk_mono_ms() + AGAIN_MS, on_timer);
+	if (e->unstored)
+		loop_timer_set(e->loop, &e->unstored_timer, clk_mono_ms() + AGAIN_MS,
+			on_timer);
 }
 
 static void store_done(struct pool_item *i)
 {
-	struct lodged *l = container_of(i, struct lodged, item);
-	struct engine *e = l->e;
-	struct lodged **at = &e->lodged;
+	struct unstored *u = container_of(i, struct unstored, item);
+	struct engine *e = u->e;
+	struct unstored **at = &e->unstored;
 
-	if (i->was_run && l->result == 0) {
-		while (*at != l)
+	if (i->was_run && u->result == 0) {
+		while (*at != u)
 			at = &(*at)->next;
-		*at = l->next;
+		*at = u->next;
 		log_info("a result that was held in memory is stored now");
-		errors_forget(e->errors, &l->key);
-		lodged_free(l);
+		errors_forget(e->errors, &u->key);
+		unstored_free(u);
 	}
 	again(e);
 }
 
 static void on_timer(struct timer *t)
 {
-	struct engine *e = container_of(t, struct engine, lodged_timer);
+	struct engine *e = container_of(t, struct engine, unstored_timer);
 
-	if (e->lodged && !engine_is_stopping(e))
-		pool_submit(e->pool, POOL_BACKGROUND, &e->lodged->item, store_work,
+	if (e->unstored && !engine_is_stopping(e))
+		pool_submit(e->pool, POOL_BACKGROUND, &e->unstored->item, store_work,
 			store_done);
 }
 
-static struct lodged *lodged_new(const struct run *r, const struct made *m)
+static struct unstored *unstored_new(const struct run *r, const struct made *m)
 {
-	struct lodged *l = new0(struct lodged);
+	struct unstored *u = new0(struct unstored);
 
-	if (!l)
+	if (!u)
 		return NULL;
-	l->e = r->job->e;
-	l->who = r->who;
-	l->close = m->close;
-	l->close.why = NULL;
-	if (request_copy(&l->req, &m->req) < 0 || record_copy(&l->rec, &m->rec) < 0 ||
-		request_key(&l->req, l->e->ns, &l->key) < 0) {
-		lodged_free(l);
+	u->e = r->e;
+	u->who = r->who;
+	u->close = m->close;
+	u->close.why = NULL;
+	u->key = m->key;
+	if (request_copy(&u->req, &m->req) < 0 || record_copy(&u->rec, &m->rec) < 0) {
+		unstored_free(u);
 		return NULL;
 	}
-	return l;
+	return u;
 }
 
-bool lodged_take(struct run *r, struct made *m)
+bool unstored_take(struct run *r, struct made *m)
 {
-	struct engine *e = r->job->e;
-	struct lodged *l = lodged_new(r, m);
+	struct engine *e = r->e;
+	struct unstored *u = unstored_new(r, m);
 
-	if (!l)
+	if (!u)
 		return false;
-	l->rec.size = blob_writer_size(m->bytes);
-	if (cache_lodge(e->cache, m->bytes, &l->rec.blob_id) < 0) {
-		lodged_free(l);
+	u->rec.size = blob_writer_size(m->bytes);
+	if (cache_lodge(e->cache, m->bytes, &u->rec.blob_id) < 0) {
+		unstored_free(u);
 		return false;
 	}
 	m->bytes = NULL;
-	m->rec.size = l->rec.size;
-	m->rec.blob_id = l->rec.blob_id;
-	l->next = e->lodged;
-	e->lodged = l;
+	m->rec.size = u->rec.size;
+	m->rec.blob_id = u->rec.blob_id;
+	u->next = e->unstored;
+	e->unstored = u;
 	again(e);
 	return true;
 }
 
-const struct record *lodged_find(const struct engine *e, const struct digest *key)
+const struct record *unstored_find(const struct engine *e, const struct digest *key)
 {
-	for (const struct lodged *l = e->lodged; l; l = l->next)
-		if (!memcmp(&l->key, key, sizeof(*key)))
-			return &l->rec;
+	for (const struct unstored *u = e->unstored; u; u = u->next)
+		if (!memcmp(&u->key, key, sizeof(*key)))
+			return &u->rec;
 	return NULL;
 }
 
-void lodged_end(struct engine *e)
+void unstored_end(struct engine *e)
 {
-	while (e->lodged) {
-		struct lodged *l = e->lodged;
+	while (e->unstored) {
+		struct unstored *u = e->unstored;
 		struct err err = {0};
 
-		e->lodged = l->next;
-		if (store(l, &err) < 0)
+		e->unstored = u->next;
+		if (store(u, &err) < 0)
 			log_error(
 				"a paid result is lost, the store has no room for it: "
 				"%s; it counts as spent",
 				err.why);
-		lodged_free(l);
+		unstored_free(u);
 	}
 }

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 /* Who waits for a job. */
-#include "backend/engine/core.h"
+#include "backend/engine/job.h"
 
 #include <errno.h>
 
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
+
+uint32_t job_bit(const struct job *j, uint16_t take)
+{
+	return j->n_takes == 1 ? 0 : take - 1u;
+}
 
 static uint64_t bit_of(const struct job *j, uint16_t take)
 {
@@ -20,11 +25,11 @@ static void promote(struct job *j, enum engine_priority priority)
 	j->priority = priority;
 	if (!before.lane)
 		return;
-	if (slots_push(&j->e->slots, priority, j->uid, j->program, &j->slot) < 0)
+	if (slots_push(&j->e->work.slots, priority, j->uid, j->program, &j->slot) < 0)
 		return;
 	now = j->slot;
 	j->slot = before;
-	slots_remove(&j->e->slots, &j->slot);
+	slots_remove(&j->e->work.slots, &j->slot);
 	j->slot = now;
 }
 
@@ -42,7 +47,7 @@ void job_join(struct job *j, struct ticket *t, enum engine_priority priority)
 	pthread_mutex_lock(&e->lock);
 	j->readers++;
 	j->wanted |= bit;
-	j->settled &= ~bit; /* it failed in this job: once more, after it */
+	j->told &= ~bit; /* it failed in this job: once more, after it */
 	if (priority < j->priority)
 		promote(j, priority);
 	pthread_mutex_unlock(&e->lock);
@@ -60,29 +65,31 @@ void job_leave(struct job *j, struct ticket *t)
 	pthread_mutex_unlock(&j->e->lock);
 }
 
+static const struct digest *key_of(const struct job *j, uint16_t take)
+{
+	return j->by_take ? &j->by_take[job_bit(j, take)].key : &j->flight.key;
+}
+
 static void remember(struct job *j, uint16_t take, const struct err *err)
 {
 	scoped(buf_finish) struct buf path = {0};
 	struct request req = j->req; /* borrows */
-	struct digest key;
+	const struct digest *key = key_of(j, take);
 
 	req.take = take;
-	if (request_key(&req, j->e->ns, &key) < 0 || request_display(&req, &path) < 0)
-		return;
-	if (err)
-		errors_add(j->e->errors, &key, path.data, err, clk_real_ms());
-	else
-		errors_forget(j->e->errors, &key);
+	if (!err)
+		errors_forget(j->e->errors, key);
+	else if (request_display(&req, &path) == 0)
+		errors_add(j->e->errors, key, path.data, err, clk_real_ms());
 }
 
-/* Tells those who wait for `take` how it went. */
-void job_settle(
+void job_tell(
 	struct job *j, uint16_t take, const struct record *rec, const struct err *err)
 {
 	struct ticket *t, *next;
 
 	pthread_mutex_lock(&j->e->lock);
-	j->settled |= bit_of(j, take);
+	j->told |= bit_of(j, take);
 	pthread_mutex_unlock(&j->e->lock);
 	if (!err || err->code != ECANCELED)
 		remember(j, take, err);

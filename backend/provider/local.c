@@ -99,8 +99,8 @@ static int to_sink(void *user, const void *data, size_t len, struct err *err)
 static struct output *next_output(struct provider_job *job)
 {
 	for (uint32_t i = 0; i < job->n_outputs; i++)
-		if (job->output[i].state == OUTPUT_WANTED)
-			return &job->output[i];
+		if (job->output[i]->state == OUTPUT_WANTED)
+			return job->output[i];
 	return NULL;
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* How media are made, one step at a time.
+/* How media are made on this machine, one step at a time; what is bought across a
+ * network is remote.h's.
  *
  * A provider does no I/O on the loop: it is handed the job and how its last step ended,
  * and says what to do next. The engine does it: it waits, runs work on the pool, stores
- * what was made, and decides about retries, slots and money once for all providers. A
- * provider keeps nothing per job; what it must know stands in the job. */
+ * what was made, and decides about retries and slots. A provider keeps nothing per job;
+ * what it must know stands in the job. */
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,7 +42,7 @@ struct provider_job {
 	const struct model_row *row;
 	const char *prompt;   /* as sent, after the optimiser */
 	const char *negative; /* "" if none */
-	struct output *output;
+	struct output **output;
 	uint32_t n_outputs;
 	atomic_int permille; /* progress of the output in work; -1: not known */
 };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/engine/place.h"
 #include "backend/engine/engine.h"
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
@@ -52,8 +53,12 @@ static int add(struct cache *c, struct prompt *prompt, int take, uint64_t size,
 		.created_ms = clk_real_ms(),
 		.estimate_ud = 25000};
 	scoped(buf_finish) struct buf path = {0};
+	struct digest key;
 	struct blob_writer *w = blob_writer_new(c, err);
-	int r = w ? request_place_init(&rp, &req, "local", NULL) : -1;
+	int r = w ? request_key(&req, "local", &key) : -1;
+
+	if (r == 0)
+		r = request_place_init(&rp, &req, &key, NULL);
 
 	if (r == 0)
 		r = request_path(&req, &path);

@@ -9,6 +9,7 @@
 #include <semaphore.h>
 #include <unistd.h>
 
+#include "backend/engine/place.h"
 #include "cache/base/mem.h"
 #include "fs/virtual/vfile.h"
 #include "tests/support/tap.h"
@@ -103,6 +104,7 @@ static void reserve(
 	struct ledger_part part[8];
 	struct engine_who who = {.uid = uid, .program = "test"};
 	struct request_place rp;
+	struct digest key;
 	struct ledger_order order = {.place = &rp.place,
 		.model = "veo-2",
 		.path = VIDEO,
@@ -114,7 +116,8 @@ static void reserve(
 	struct waiting w = {0};
 
 	CHECK_INT(ledger_check(f->fs.cache, NULL, &w.err), 0);
-	CHECK_INT(request_place_init(&rp, &f->place.req, "google", &who), 0);
+	CHECK_INT(request_key(&f->place.req, "google", &key), 0);
+	CHECK_INT(request_place_init(&rp, &f->place.req, &key, &who), 0);
 	for (size_t i = 0; i < n; i++)
 		part[i] = (struct ledger_part){
 			.part = (uint16_t)i, .seconds = 8, .held_ud = held_ud};

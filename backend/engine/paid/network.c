@@ -1,50 +1,20 @@
 // SPDX-License-Identifier: MIT
-/* What an engine needs to buy across a network: credentials, connections, budget. */
+/* See network.h. */
 #define LOG_TAG "engine"
+#include "backend/engine/paid/network.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/auth/credentials.h"
-#include "backend/engine/paid/network.h"
-#include "backend/engine/paid/paid.h"
 #include "cache/base/clk.h"
 #include "cache/base/log.h"
 #include "cache/base/mem.h"
 #include "cache/base/money.h"
-#include "cache/base/str.h"
 
 #define CONNECT_MS 10000
 #define ALERT_PERCENT 80
 #define DAY_MS INT64_C(86400000)
-
-struct network {
-	struct credentials cred;
-	bool is_anonymous;
-};
-
-/* ---- the provider's face to the rest of the engine ---- */
-
-static int can_make(void *ctx, const struct model_row *row, const struct request *req,
-	struct err *err)
-{
-	return remote_can_make(ctx, row, req, err);
-}
-
-static const struct provider_ops face[BACKEND_COUNT_] = {
-	[BACKEND_VERTEX] = {.name = "vertex",
-		.is_paid = true,
-		.note = "",
-		.can_make = can_make},
-	[BACKEND_GEMINI] = {.name = "gemini",
-		.is_paid = true,
-		.note = "",
-		.can_make = can_make},
-	[BACKEND_OPENAI] = {.name = "openai",
-		.is_paid = true,
-		.note = "",
-		.can_make = can_make},
-};
 
 /* ---- credentials ---- */
 
@@ -54,22 +24,22 @@ static const char *env_get(const char *name)
 }
 
 static int find_key(
-	const char *const *names, size_t n, struct network *w, struct err *err)
+	const char *const *names, size_t count, struct network *n, struct err *err)
 {
-	return credentials_find_key(env_get, names, n, &w->cred, err);
+	return credentials_find_key(env_get, names, count, &n->cred, err);
 }
 
 /* Servers of one's own want no key; a key that is set is sent all the same. */
 static int find_openai(
-	const struct engine_remote *c, struct network *w, struct err *err)
+	const struct engine_remote *c, struct network *n, struct err *err)
 {
 	static const char *const names[] = {"OPENAI_API_KEY"};
-	int r = find_key(names, ARRAY_SIZE(names), w, err);
+	int r = find_key(names, ARRAY_SIZE(names), n, err);
 
 	if (r == -EACCES && c->endpoint && !strstr(c->endpoint, "api.openai.com") &&
 		!env_get(names[0])) {
-		w->is_anonymous = true;
-		w->cred = (struct credentials){.kind = CREDENTIALS_ANONYMOUS};
+		n->is_anonymous = true;
+		n->cred = (struct credentials){.kind = CREDENTIALS_ANONYMOUS};
 		*err = (struct err){0};
 		return 0;
 	}
@@ -77,7 +47,7 @@ static int find_openai(
 }
 
 static int find_credentials(
-	const struct engine_remote *c, struct network *w, struct err *err)
+	const struct engine_remote *c, struct network *n, struct err *err)
 {
 	static const char *const gemini[] = {"GOOGLE_API_KEY", "GEMINI_API_KEY"};
 	struct credentials_hint hint = {.file = c->credentials,
@@ -87,134 +57,113 @@ static int find_credentials(
 	int r;
 
 	if (c->backend == BACKEND_OPENAI)
-		return find_openai(c, w, err);
+		return find_openai(c, n, err);
 	if (c->backend == BACKEND_GEMINI)
-		return find_key(gemini, ARRAY_SIZE(gemini), w, err);
-	r = credentials_find_google(&hint, &w->cred, err);
-	if (r == 0 && w->cred.kind == CREDENTIALS_NONE)
+		return find_key(gemini, ARRAY_SIZE(gemini), n, err);
+	r = credentials_find_google(&hint, &n->cred, err);
+	if (r == 0 && n->cred.kind == CREDENTIALS_NONE)
 		r = err_set(err, EACCES,
 			"no Google credentials: run gcloud auth application-default "
 			"login, or set GOOGLE_APPLICATION_CREDENTIALS or credentials=");
 	return r;
 }
 
-static int copy_budget(struct engine *e, const struct ledger_budget *b, struct err *err)
+/* ---- life ---- */
+
+static int copy_budget(
+	struct network *n, const struct ledger_budget *b, struct err *err)
 {
-	e->budget = (struct ledger_budget){.file_udollars = -1};
+	n->budget = (struct ledger_budget){.file_udollars = -1};
 	if (!b)
 		return 0;
-	e->limits = new_array(struct ledger_limit, b->n + 1);
-	if (!e->limits)
+	n->limits = new_array(struct ledger_limit, b->n + 1);
+	if (!n->limits)
 		return err_oom(err);
-	memcpy(e->limits, b->limit, b->n * sizeof(*b->limit));
-	e->budget = *b;
-	e->budget.limit = e->limits;
+	memcpy(n->limits, b->limit, b->n * sizeof(*b->limit));
+	n->budget = *b;
+	n->budget.limit = n->limits;
 	return 0;
 }
 
-static int make_remote(struct engine *e, const struct engine_remote *c,
-	const struct network *w, struct err *err)
+static int copy_bucket(
+	struct network *n, const struct engine_remote *c, struct err *err)
+{
+	if (!c->bucket || !*c->bucket || c->backend != BACKEND_VERTEX)
+		return 0;
+	n->bucket = strdup(c->bucket);
+	return n->bucket ? 0 : err_oom(err);
+}
+
+static int make_remote(
+	struct network *n, const struct engine_remote *c, struct err *err)
 {
 	struct remote_config rc = {.backend = c->backend,
 		.endpoint = c->endpoint,
 		.storage_endpoint = c->storage_endpoint,
-		.project = c->project && *c->project ? c->project : w->cred.project,
+		.project = c->project && *c->project ? c->project : n->cred.project,
 		.location = c->location,
-		.user_project = w->cred.quota_project,
-		.is_anonymous = w->is_anonymous};
-	int r = remote_new(&rc, &e->remote, err);
+		.user_project = n->cred.quota_project,
+		.is_anonymous = n->is_anonymous};
+
+	return remote_new(&rc, &n->remote, err);
+}
+
+static int init(struct network *n, const struct engine_remote *c, struct err *err)
+{
+	int r = copy_budget(n, c->budget, err);
 
 	if (r == 0)
-		e->provider = (struct provider){&face[c->backend], e->remote};
-	return r;
-}
-
-int network_start(struct engine *e, const struct engine_remote *c, struct err *err)
-{
-	int r = copy_budget(e, c->budget, err);
-
-	e->backend = c->backend;
-	e->retry.tries = c->tries > 0 ? (uint32_t)c->tries : e->retry.tries;
-	if (r == 0 && c->bucket && *c->bucket && c->backend == BACKEND_VERTEX) {
-		e->bucket = strdup(c->bucket);
-		r = e->bucket ? 0 : err_oom(err);
-	}
-	e->network = r == 0 ? new0(struct network) : NULL;
-	if (!e->network)
-		return r < 0 ? r : err_oom(err);
+		r = copy_bucket(n, c, err);
+	if (r < 0)
+		return r;
 	/* What is stored can be read without them: opens say what is missing. */
-	if (find_credentials(c, e->network, &e->no_credentials) < 0)
-		log_warn("%s", e->no_credentials.why);
-	r = make_remote(e, c, e->network, err);
-	return r < 0 ? r : http_new(e->loop, CONNECT_MS, &e->http, err);
+	if (find_credentials(c, n, &n->no_credentials) < 0)
+		log_warn("%s", n->no_credentials.why);
+	r = make_remote(n, c, err);
+	return r < 0 ? r : http_new(n->e->loop, CONNECT_MS, &n->http, err);
 }
 
-/* ---- on the loop ---- */
-
-static void check_work(struct pool_item *i)
+int network_new(struct engine *e, const struct engine_remote *c, struct network **ret,
+	struct err *err)
 {
-	struct engine *e = container_of(i, struct engine, check);
-	struct err err = {0};
+	struct network *n = new0(struct network);
+	int r;
 
-	if (ledger_check(e->cache, &i->stop, &err) < 0 && err.code != ECANCELED)
-		log_error("%s; nothing is bought", err.why);
+	if (!n)
+		return err_oom(err);
+	n->e = e;
+	n->backend = c->backend;
+	r = init(n, c, err);
+	if (r < 0) {
+		network_free(n);
+		return r;
+	}
+	*ret = n;
+	return 0;
 }
 
-static void check_done(struct pool_item *i)
+void network_free(struct network *n)
 {
-	(void)i;
+	if (!n)
+		return;
+	remote_free(n->remote);
+	free(n->bucket);
+	free(n->limits);
+	credentials_finish(&n->cred);
+	free(n);
 }
 
-static void on_open(struct post *p)
+/* ---- decisions that have one home ---- */
+
+struct price_scope network_scope(const struct network *n, char today[static 11])
 {
-	struct engine *e = container_of(p, struct engine, start_post);
-	struct err err = {0};
-
-	if (!e->no_credentials.code && token_source_new(e->loop, e->http, e->pool,
-					       &e->network->cred, &e->tokens, &err) < 0)
-		e->no_credentials = err;
-	pool_submit(e->pool, POOL_BACKGROUND, &e->check, check_work, check_done);
-	resume_all(e);
-	pthread_mutex_lock(&e->lock);
-	e->is_opening = false;
-	pthread_cond_broadcast(&e->idle);
-	pthread_mutex_unlock(&e->lock);
+	clk_format_day(clk_real_ms(), today);
+	return (struct price_scope){.catalogue = n->e->catalogue,
+		.backend = n->backend,
+		.fallback = n->e->rules.fallback,
+		.may_extend = n->bucket != NULL,
+		.today = today};
 }
-
-void network_open(struct engine *e)
-{
-	resume_lost(e);
-	e->is_opening = true; /* engine_stop leaves it the pool */
-	loop_post(e->loop, &e->start_post, on_open);
-}
-
-static void on_close(struct post *p)
-{
-	struct engine *e = container_of(p, struct engine, close_post);
-
-	token_source_free(e->tokens);
-	e->tokens = NULL;
-	http_free(e->http);
-	e->http = NULL;
-}
-
-void network_close(struct engine *e)
-{
-	loop_post(e->loop, &e->close_post, on_close);
-}
-
-void network_free(struct engine *e)
-{
-	routes_free(e->routes);
-	remote_free(e->remote);
-	free(e->bucket);
-	free(e->limits);
-	if (e->network)
-		credentials_finish(&e->network->cred);
-	free(e->network);
-}
-
-/* ---- the alert ---- */
 
 static bool is_nearly_used(const struct ledger_limit *l, const struct ledger_sums *s)
 {
@@ -222,23 +171,23 @@ static bool is_nearly_used(const struct ledger_limit *l, const struct ledger_sum
 					  (__int128)l->udollars * ALERT_PERCENT;
 }
 
-void budget_alert(struct engine *e, uint32_t uid)
+void network_alert(struct network *n, uint32_t uid)
 {
 	static const char *const names[LEDGER_PERIODS] = {"daily", "monthly", "total"};
 	int64_t today = clk_real_ms() / DAY_MS;
 
-	for (size_t i = 0; i < e->budget.n; i++) {
-		const struct ledger_limit *l = &e->budget.limit[i];
+	for (size_t i = 0; i < n->budget.n; i++) {
+		const struct ledger_limit *l = &n->budget.limit[i];
 		struct ledger_sums sums[LEDGER_PERIODS];
 		char used[MONEY_TEXT], all[MONEY_TEXT];
 		uint32_t whose = l->is_per_user ? uid : LEDGER_ANY_UID;
 
 		if ((l->is_per_user && l->uid != LEDGER_ANY_UID && l->uid != uid) ||
-			e->alerts.said_day[l->period] == today ||
-			ledger_sums(e->cache, whose, sums) < 0 ||
+			n->alerted_day[l->period] == today ||
+			ledger_sums(n->e->cache, whose, sums) < 0 ||
 			!is_nearly_used(l, &sums[l->period]))
 			continue;
-		e->alerts.said_day[l->period] = today;
+		n->alerted_day[l->period] = today;
 		money_format(
 			sums[l->period].spent_ud + sums[l->period].reserved_ud, used);
 		money_format(l->udollars, all);

@@ -1,30 +1,90 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* Jobs whose files are bought from a provider across a network: what their files share.
- * Nobody else includes this. Everything belongs to the loop thread, but what the pool
- * works on while an item of the run is there.
+/* A job whose files are bought: what is known of it, and the states that it goes
+ * through. Everything belongs to the loop thread, but what the pool works on while an
+ * item of the run is there.
  *
  * A file is made of parts, one but for long videos; a part is one row of the ledger and
- * one call, or with count=N one of several takes of a call. The order is that of
- * design.md, section 8: reserve, durable; slot; sent, durable; send; settle and store
- * in one commit. Nothing is sent that is not in the ledger, and nothing twice that may
- * have been accepted. */
-#include "backend/auth/token.h"
-#include "backend/engine/response.h"
-#include "backend/engine/core.h"
-#include "backend/net/http.h"
+ * one call, or with count=N one of several takes of a call. The order is that of the
+ * ledger (cache/ledger.h): reserve, durable; slot; sent, durable; send; settle and
+ * store in one commit. Nothing is sent that is not in the ledger, and nothing twice
+ * that may have been accepted.
+ *
+ * paid_maker.c has the switch: it enters a state, and the room that the state belongs
+ * to returns the next one, or PAID_WAITS. */
+#include "backend/engine/job.h"
+#include "backend/engine/paid/exchange.h"
+#include "backend/engine/paid/network.h"
 #include "backend/policy/limits.h"
-#include "backend/policy/price.h"
 #include "backend/provider/remote.h"
-#include "cache/ledger.h"
 
-#define PAID_SWITCHES_MAX 4                   /* to other models, in one job */
-#define PAID_OPERATION_MS (60 * 60 * 1000)    /* then an open gives up waiting */
-#define PAID_SEARCH_MS (15 * 60 * 1000)       /* for what a lost call left */
-#define PAID_MISSING_MS (60 * 60 * 1000)      /* "no such model" is remembered */
-#define PAID_FETCHES_MAX 5                    /* tries to fetch a result */
-#define PAID_INPUT_MAX (20u * 1024u * 1024u)  /* bytes of one picture sent along */
-#define PAID_INPUTS_MAX (64u * 1024u * 1024u) /* of all */
+enum paid_state {
+	PAID_WAITS, /* only returned: what was begun comes back as an event, or the job
+		       has ended and may be gone */
+
+	/* money before anything is sent: paid_reserve.c */
+	PAID_CHECK,    /* the ledger's check at the start of the mount is waited for */
+	PAID_RESERVE,  /* rows for all parts that have none */
+	PAID_READY,    /* there are rows of an earlier attempt: none are needed now */
+	PAID_RESERVED, /* they are durable, or were refused */
+	PAID_QUEUE,    /* for a slot */
+
+	PAID_NEXT, /* what the first file that is open needs: paid_next.c */
+
+	/* the call that is paid: paid_send.c */
+	PAID_PREPARE,  /* may it be sent, and is all there that goes along? */
+	PAID_INPUTS,   /* pictures are read */
+	PAID_FRAME,    /* the frame it begins with is taken from the part before */
+	PAID_LOADED,   /* one of the two is over */
+	PAID_TOKEN,    /* the request is made, its token fetched */
+	PAID_MARK,     /* its rows become `sent` */
+	PAID_POST,     /* durable: it is sent */
+	PAID_ANSWERED, /* or lost */
+
+	/* what a verdict means: paid_judge.c */
+	PAID_JUDGE,
+	PAID_REJECT,   /* not accepted: its rows become `reserved` again */
+	PAID_REJECTED, /* once more, elsewhere, another model, or not at all */
+	PAID_REFUSED,  /* accepted, and nothing can be served */
+	PAID_RESULTS,  /* they are in the answer, or where it says */
+	PAID_UNKNOWN,  /* `why`; it may be paid */
+
+	/* not sent, and its rows may say otherwise: paid_retry.c */
+	PAID_UNSEND, /* `why`; rows become `reserved` again */
+	PAID_RETRY,  /* later, or not at all */
+	PAID_SWITCH, /* the model `to` takes over, because of `why` */
+	PAID_REPLAN, /* with another plan, and rows for it: paid_reserve.c */
+	PAID_REPLANNED,
+
+	/* an operation, or what a lost call left: paid_ask.c */
+	PAID_ACCEPT,   /* the operation's name becomes durable */
+	PAID_ACCEPTED, /* or was not written */
+	PAID_ASK,      /* for the first time in this mount */
+	PAID_POLL,
+	PAID_POLLED,
+	PAID_PAUSE, /* until the next poll */
+
+	/* results that are elsewhere: paid_fetch.c */
+	PAID_FETCH, /* the next one; none: PAID_TAKE */
+	PAID_FETCHED,
+	PAID_REFETCH, /* after a pause */
+
+	/* from bytes to files: paid_file.c */
+	PAID_TAKE,     /* all that comes has come: it is booked */
+	PAID_KEEP,     /* parts that must be worked on are kept with their rows */
+	PAID_KEPT,     /* or could not be */
+	PAID_FINISH,   /* a file from its kept parts */
+	PAID_FINISHED, /* or not */
+	PAID_STORE,    /* outputs that have ended, and what was paid for them */
+	PAID_STORED,
+
+	/* the end: paid_reserve.c */
+	PAID_SETTLE,    /* `why`; a lost call that cost nothing */
+	PAID_GIVE_BACK, /* what is reserved still; `why`, if something failed */
+	PAID_END,
+	PAID_STATES_
+};
+
 #define PAID_PREFIX_MAX 256
 
 struct part {
@@ -39,184 +99,91 @@ struct part {
 	struct blob_writer *bytes; /* arrived, not stored yet */
 };
 
-/* What the one asynchronous thing under way is. */
-enum paid_step {
-	PAID_IDLE,   /* none: also while waiting for a slot */
-	PAID_COMMIT, /* a change of the ledger */
-	PAID_CHECK,  /* the ledger's check at the start of the mount */
-	PAID_TOKEN,  /* an access token */
-	PAID_CALL,   /* the HTTP call that is paid */
-	PAID_POLL,   /* an HTTP call about an operation or a lost result */
-	PAID_PAUSE,  /* until the next poll */
-	PAID_FETCH,  /* an HTTP call that fetches a result */
-	PAID_POOL,   /* work on the pool */
+/* A change of the ledger, on its way through the store thread. */
+struct paid_commit {
+	struct post post;
+	struct err err;
+	enum ledger_state moved_from; /* of the parts of the call; 0: not moved */
+	uint64_t *ids;                /* of new rows */
+	size_t n_ids;
 };
 
-typedef void (*paid_then_fn)(struct job *j);
+/* One paid call. */
+struct paid_call {
+	struct wire_job wire;
+	struct verdict *verdict; /* large; NULL between calls */
+	char prefix[PAID_PREFIX_MAX];
+	struct buf sent; /* the body as it went out */
+	char model_version[80], finish_reason[48];
+};
+
+/* What goes along with it. */
+struct paid_inputs {
+	struct wire_input image[WIRE_INPUTS_MAX], last, frame;
+	uint32_t n_images;
+	bool is_read, has_last, has_frame;
+	uint32_t frame_of; /* index of the part that `frame` ends */
+};
+
+/* Asking what became of it, and fetching. */
+struct paid_asking {
+	uint32_t polls, fetches, result; /* result: index of the one being fetched */
+	int64_t since_ms;                /* CLOCK_MONOTONIC, of the first poll */
+};
 
 struct paid {
 	struct job *job;
-	enum paid_step step;
+	struct network *net;
+	enum paid_state state;
 	bool is_stopping; /* end as soon as possible */
 	bool is_resumed; /* from an earlier mount: buys nothing unless somebody waits */
-
-	/* who serves it */
-	const struct model_row *row;
-	uint32_t place, sends, switches;
-	bool was_renewed; /* the token, because of a 401 to this call */
+	struct err why;  /* for the state that is entered with it: see above */
+	int64_t delay_ms;
+	const struct model_row *to;
 
 	/* what is bought */
 	struct segments plan;
 	struct part *part;
 	uint32_t n_parts;
 	uint32_t cur[WIRE_MEDIA_MAX], n_cur; /* the parts of the call under way */
+	uint32_t finishing;                  /* index of an output */
 	uint64_t *stale; /* rows of an earlier job that could not be released */
 	size_t n_stale;
+	uint32_t region, sends, switches; /* of run->served; in this job */
 
-	/* a change of the ledger */
-	struct post post;
-	enum ledger_state moved_from; /* of the parts of the call; 0: not moved */
-	paid_then_fn then;
-	struct err commit_err;
-	uint64_t *ids;
-	size_t n_ids;
-
-	/* a call */
-	struct wire_job wire;
-	struct remote_call request;
-	struct token_wait token;
-	char *bearer;
-	struct http_call *call;
-	struct answer *answer;
-	struct verdict *verdict;
-	char prefix[PAID_PREFIX_MAX];
-	uint32_t polls, fetches;
-	int64_t asking_ms; /* CLOCK_MONOTONIC, of the first poll */
-	uint32_t fetching; /* index of the result */
-	char model_version[80], finish_reason[48];
-
-	/* what goes along with it */
-	struct wire_input image[WIRE_INPUTS_MAX], last, frame;
-	uint32_t n_images;
-	bool has_last, has_inputs, has_frame;
-	uint32_t frame_of, finishing; /* indexes of a part and an output */
-	struct buf sent;              /* the last paid body, as it went out */
-	struct buf bound; /* JSON: the inputs' names and digests, as first read */
-
-	/* pool */
-	int (*work)(struct paid *p, struct err *err);
-	paid_then_fn worked;
-	int result;
-	struct err work_err;
-
-	struct err end_err; /* why it ends, while rows are being released */
+	struct paid_commit commit;
+	struct exchange http;
+	struct paid_call call;
+	struct paid_inputs in;
+	struct paid_asking asking;
 };
 
-/* ---- paid.c: the order of things ---- */
+static inline struct paid *paid_of(const struct job *j)
+{
+	return j->run->making;
+}
 
+/* NULL: no memory. */
+struct paid *paid_new(struct job *j, struct network *n, bool is_resumed);
 void paid_free(struct paid *p); /* NULL is fine */
-void paid_begin(struct job *j); /* it has its slot */
-void paid_next(struct job *j);  /* the next thing to do */
-void paid_timer(struct job *j);
-void paid_stop(struct job *j);
-void paid_stored(struct job *j);
-/* Gives back what was not sent, then the job ends. */
-void paid_fail(struct job *j, const struct err *err);
-void paid_failf(struct job *j, int code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-/* Stores outputs that are not WANTED any more, settling what was paid for them. */
-void paid_store(struct job *j);
-struct price_scope paid_scope(const struct engine *e, char today[static 11]);
-bool paid_is_free(const struct paid *p);
+
+/* Calls that are sent are waited for; nothing new is begun. */
 bool paid_is_stopping(const struct paid *p);
-/* Whether nothing has been decided about an output. */
-bool paid_is_open(const struct paid *p, uint32_t out);
-struct output *paid_output(const struct paid *p, const struct part *part);
-
-/* Changes the rows of the call under way, then goes on; `then` looks at commit_err. */
-void paid_move(struct job *j, const struct ledger_move *m, paid_then_fn then);
-/* For other changes of the ledger: begins one, whose end is told to paid_on_commit, on
- * the store thread. */
-void paid_begin_commit(struct paid *p, paid_then_fn then);
-void paid_on_commit(void *user, const struct err *err);
-
-/* ---- paid_plan.c: what is bought, and the money for it ---- */
-
-/* Begins a job whose run is there: finds what an earlier attempt left, plans, reserves.
- * <0 with a sentence: nothing was begun. */
-int paid_start(struct job *j, bool is_resumed, struct err *err);
-/* All parts of the outputs for the serving row; those that are there stay. -ENOMEM,
- * -EINVAL. */
-int paid_plan(struct paid *p, struct err *err);
-/* Rows for all parts that have none; `instead` are released in the same commit. */
-void paid_reserve(struct job *j, const uint64_t *instead, size_t n, paid_then_fn then);
-/* The same once the ledger is checked, then queues or goes on. */
-void paid_reserve_checked(struct job *j);
-
-/* ---- paid_call.c: the call that is paid ---- */
-
-void paid_send(struct job *j); /* the call of p->cur */
+bool paid_is_free(const struct paid *p); /* nothing is held for the call */
+struct made *paid_made(const struct paid *p, const struct part *part);
 /* Drops the call and its answer; clear: also what it brought. */
 void paid_call_drop(struct paid *p);
 void paid_call_clear(struct paid *p);
-/* For all HTTP calls: p->request goes out with p->bearer, the body into p->answer. */
-int paid_http(
-	struct job *j, const struct http_ops *ops, int64_t timeout_ms, struct err *err);
-int paid_on_data(void *user, const void *data, size_t len, int status, struct err *err);
-/* For token_wait.done. */
-void paid_got_token(struct job *j, const char *bearer, const struct err *err,
-	paid_then_fn then, void (*failed)(struct job *j, const struct err *err));
-struct paid *paid_of_wait(struct token_wait *w);
 bool paid_new_verdict(struct paid *p); /* false: no memory */
-void paid_fill_wire(struct job *j);
 
-/* ---- paid_poll.c: what became of it ---- */
+/* ---- what a room returns when it cannot go on ---- */
 
-/* Of p->cur: its operation, or a lost result. ask: from its beginning. */
-void paid_ask(struct job *j);
-void paid_poll(struct job *j);
-void paid_fetch(struct job *j); /* results that are elsewhere */
-
-/* ---- paid_verdict.c: what an answer means ---- */
-
-void paid_judge(struct job *j); /* p->verdict, of a paid call or a poll */
-void paid_not_sent(struct job *j, const struct err *err);
-void paid_unknown(struct job *j, int code, const char *fmt, ...)
+/* Gives back what was not sent, then the job ends. */
+enum paid_state paid_fails(struct paid *p, const struct err *err);
+enum paid_state paid_failsf(struct paid *p, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-void paid_take_results(struct job *j); /* everything was fetched */
-void paid_switch(struct job *j, const struct model_row *to, const struct err *why);
-
-/* ---- paid_work.c: what blocks ---- */
-
-bool paid_needs_inputs(const struct paid *p);
-void paid_load_inputs(struct job *j, paid_then_fn then);
-bool paid_needs_frame(const struct paid *p, const struct part *part);
-void paid_load_frame(struct job *j, const struct part *part, paid_then_fn then);
-bool paid_needs_finish(const struct paid *p, const struct part *part);
-void paid_keep(struct job *j); /* the bytes of p->cur, with their rows */
-void paid_finish(struct job *j, uint32_t out); /* a file from its kept parts */
-
-/* ---- route.c: which model ---- */
-
-/* The row that is tried first for a named one; NULL with a sentence: the provider no
- * longer has it, and nobody may stand in. */
-const struct model_row *route_first(struct engine *e, const struct model_row *named,
-	const struct request *req, struct err *err);
-/* Who comes after `row` answered "no such model", which is remembered; NULL: nobody. */
-const struct model_row *route_missing(struct engine *e, const struct model_row *row,
-	const struct request *req, struct err *err);
-/* Who may stand in for an overloaded one; NULL: nobody. */
-const struct model_row *route_overloaded(
-	struct engine *e, const struct model_row *row, const struct request *req);
-/* Requests per minute: 0, and the request is counted; else the milliseconds to wait. */
-int64_t route_pace(struct engine *e, const struct model_row *row, int64_t now_ms);
-
-/* ---- resume.c: at the start of a mount ---- */
-
-/* What an earlier mount reserved is released, and calls that were sent and of which
- * nothing can be learned become unknown. Before the engine serves anybody, on the
- * thread that starts it. */
-void resume_lost(struct engine *e);
-/* Goes on with what an earlier mount left in the ledger. On the loop, before anything
- * is submitted. */
-void resume_all(struct engine *e);
+enum paid_state paid_stops(struct paid *p); /* the same, because promptfs does */
+enum paid_state paid_not_sent(struct paid *p, const struct err *err);
+/* EIO. */
+enum paid_state paid_unknown(struct paid *p, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));

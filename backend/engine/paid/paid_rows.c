@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: MIT
-/* What is bought for a job: its parts, and the rows that hold the money for them. */
+/* See paid_rows.h. */
 #define LOG_TAG "engine"
+#include "backend/engine/paid/paid_rows.h"
+
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "backend/engine/paid/paid.h"
+#include "backend/engine/paid/paid_plan.h"
+#include "backend/engine/place.h"
 #include "cache/base/clk.h"
 #include "cache/base/log.h"
 #include "cache/base/mem.h"
-#include "cache/base/money.h"
-
-#define CHECK_AGAIN_MS 20
 
 /* ---- what an earlier attempt left ---- */
 
 struct found {
 	struct paid *p;
-	const struct digest *key;
 	uint32_t out;
 	struct err *err;
 };
@@ -64,15 +62,14 @@ static int on_row(void *user, const struct ledger_row *row)
 	struct paid *p = f->p;
 	struct part *more;
 
-	if (row->draw != p->job->run->output[f->out].draw)
+	if (row->draw != p->job->run->made[f->out].out.draw)
 		return 0;
 	if (row->state == LEDGER_RESERVED)
 		return add_stale(p, row->id) < 0 ? err_oom(f->err) : 0;
 	if (row->state == LEDGER_UNKNOWN)
 		return err_set(f->err, EIO,
 			"the outcome of an earlier call is unknown, it may be paid; "
-			"see "
-			"promptfs unknown, or rm the file");
+			"see promptfs unknown, or rm the file");
 	more = realloc(p->part, (p->n_parts + 1) * sizeof(*more));
 	if (!more)
 		return err_oom(f->err);
@@ -84,23 +81,21 @@ static int on_row(void *user, const struct ledger_row *row)
 		const struct model_row *served =
 			catalogue_find(p->job->e->catalogue, row->served_by);
 
-		p->row = served ? served : p->row;
+		if (served)
+			p->job->run->served = served;
 	}
 	return 0;
 }
 
-static int find_left(struct paid *p, struct err *err)
+int rows_find(struct paid *p, struct err *err)
 {
 	struct run *run = p->job->run;
 	int r = 0;
 
 	for (uint32_t i = 0; i < run->pj.n_outputs && r == 0; i++) {
-		struct digest key;
 		struct found f = {.p = p, .out = i, .err = err};
 
-		if (request_key(&run->made[i].req, p->job->e->ns, &key) < 0)
-			return err_oom(err);
-		r = ledger_each_open(p->job->e->cache, &key, on_row, &f);
+		r = ledger_each_open(p->job->e->cache, &run->made[i].key, on_row, &f);
 		if (r < 0 && !(err && err->code))
 			err_errno(err, -r, "cannot read the ledger");
 	}
@@ -129,128 +124,178 @@ static bool is_plan_of(const struct paid *p, const struct part *left, uint32_t n
 	return true;
 }
 
-/* What all parts of one file hold together is the worst case of the file. */
-static void share(struct part *part, uint32_t n, uint32_t seconds, int64_t worst)
+/* The parts of one output: those that are there, else as planned. */
+static void lay_out(
+	const struct paid *p, uint32_t out, const int64_t *held_ud, struct part *ret)
 {
-	int64_t left = worst;
+	for (uint32_t s = 0; s < p->plan.n; s++) {
+		const struct part *old = part_of(p->part, p->n_parts, out, s);
 
-	for (uint32_t i = 0; i < n; i++) {
-		int64_t own = i + 1 == n || !seconds
-				      ? left
-				      : (int64_t)((__int128)worst * part[i].seconds /
-						  seconds);
-
-		part[i].held_ud = own;
-		left -= own;
+		ret[s] = (struct part){.out = out,
+			.seg = (uint16_t)s,
+			.seconds = p->plan.seconds[s],
+			.held_ud = held_ud[s]};
+		if (old)
+			ret[s] = *old;
 	}
 }
 
-/* The lengths as they are sent and billed, which may be longer than what is asked: the
- * file is cut then, and the worst case covers it. */
-static void plan_as_sent(struct paid *p, int64_t *worst)
+int rows_plan(struct paid *p, struct err *err)
 {
-	const struct request *req = &p->job->req;
-	int64_t sum = 0, v;
-
-	p->plan.billed = 0;
-	for (uint32_t i = 0; i < p->plan.n; i++) {
-		struct wire_job w = {.req = req,
-			.row = p->row,
-			.seconds = p->plan.seconds[i],
-			.video_uri = p->plan.is_extension && i ? "" : NULL,
-			.is_developer_api = p->job->e->backend == BACKEND_GEMINI};
-
-		p->plan.seconds[i] = (uint16_t)wire_seconds(&w);
-		p->plan.billed += p->plan.seconds[i];
-		if (price_segment(p->row, req, p->plan.seconds[i], &v, NULL) == 0)
-			sum += v;
-	}
-	if (sum > *worst)
-		*worst = sum;
-}
-
-int paid_plan(struct paid *p, struct err *err)
-{
-	struct job *j = p->job;
+	struct run *run = p->job->run;
 	char today[11];
-	struct price_scope scope = paid_scope(j->e, today);
-	uint32_t n_out = j->run->pj.n_outputs, n_left = p->n_parts;
-	struct part *left = p->part, *list;
-	int64_t worst = 0;
-	int r = price_worst(&scope, j->row, &j->req, 1, &worst, err);
+	struct price_scope scope = network_scope(p->net, today);
+	struct plan_rule rule = {.scope = &scope,
+		.named = p->job->row,
+		.served = run->served,
+		.req = &p->job->req};
+	int64_t held_ud[LIMITS_SEGMENTS_MAX], worst_ud = 0;
+	uint32_t n_out = run->pj.n_outputs;
+	struct part *list;
+	int r = plan_make(&rule, &p->plan, &worst_ud, err);
 
 	if (r < 0)
-		return r == -ENOENT ? err_wrap(err, -EDQUOT, "no price, no budget") : r;
-	p->plan = (struct segments){.n = 1};
-	if (j->req.type == MEDIA_MP4 &&
-		limits_segments(p->row, &j->req, scope.may_extend, &p->plan) < 0)
-		return err_set(err, EINVAL, "%s cannot make a video of %u s",
-			p->row->name, j->req.seconds);
-	if (j->req.type == MEDIA_MP4)
-		plan_as_sent(p, &worst);
-	if (!is_plan_of(p, left, n_left))
+		return r;
+	if (!is_plan_of(p, p->part, p->n_parts))
 		return err_set(err, EIO,
 			"parts of this video are paid, and the plan for it has changed "
 			"since; rm the file to begin anew");
 	list = new_array(struct part, (size_t)n_out * p->plan.n + 1);
 	if (!list)
 		return err_oom(err);
-	for (uint32_t o = 0; o < n_out; o++) {
-		struct part *first = &list[o * p->plan.n];
-
-		for (uint32_t s = 0; s < p->plan.n; s++)
-			first[s] = (struct part){.out = o,
-				.seg = (uint16_t)s,
-				.seconds = p->plan.seconds[s]};
-		share(first, p->plan.n, p->plan.billed, worst);
-		for (uint32_t s = 0; s < p->plan.n; s++) {
-			const struct part *old = part_of(left, n_left, o, s);
-
-			if (old)
-				first[s] = *old;
-		}
-	}
-	free(left);
+	plan_share(&p->plan, worst_ud, held_ud);
+	for (uint32_t o = 0; o < n_out; o++)
+		lay_out(p, o, held_ud, &list[o * p->plan.n]);
+	free(p->part);
 	p->part = list;
 	p->n_parts = n_out * p->plan.n;
 	return 0;
 }
 
+static bool is_open(const struct paid *p, const struct part *part)
+{
+	return run_is_open(p->job->run, part->out);
+}
+
+bool rows_are_missing(const struct paid *p)
+{
+	for (uint32_t i = 0; i < p->n_parts; i++)
+		if (!p->part[i].state && is_open(p, &p->part[i]))
+			return true;
+	return false;
+}
+
+bool rows_are_under_way(const struct paid *p)
+{
+	for (uint32_t i = 0; i < p->n_parts; i++)
+		if (p->part[i].state == LEDGER_SENT ||
+			p->part[i].state == LEDGER_ACCEPTED)
+			return true;
+	return false;
+}
+
+/* ---- changes of the ledger ---- */
+
+static void on_committed(struct post *post)
+{
+	struct paid *p = container_of(post, struct paid, commit.post);
+	struct paid_commit *c = &p->commit;
+
+	/* What did not become durable did not happen. */
+	for (uint32_t i = 0; c->err.code && c->moved_from && i < p->n_cur; i++)
+		p->part[p->cur[i]].state = c->moved_from;
+	c->moved_from = 0;
+	job_advance(p->job, EVENT_DONE);
+}
+
+/* The store thread. */
+static void on_commit(void *user, const struct err *err)
+{
+	struct paid *p = user;
+
+	p->commit.err = err ? *err : (struct err){0};
+	loop_post(p->job->e->loop, &p->commit.post, on_committed);
+}
+
+static void move_ids(
+	struct paid *p, const uint64_t *ids, size_t n, const struct ledger_move *m)
+{
+	struct err err = {0};
+
+	p->commit.err = (struct err){0};
+	if (ledger_move(p->job->e->cache, ids, n, m, on_commit, p) == 0)
+		return;
+	err_oom(&err);
+	on_commit(p, &err);
+}
+
+void rows_move(struct paid *p, const struct ledger_move *m)
+{
+	uint64_t ids[WIRE_MEDIA_MAX];
+
+	p->commit.moved_from = p->part[p->cur[0]].state;
+	for (uint32_t i = 0; i < p->n_cur; i++) {
+		struct part *part = &p->part[p->cur[i]];
+
+		ids[i] = part->id;
+		part->state = m->to;
+		if (m->to == LEDGER_SENT)
+			part->sent_ms = clk_real_ms();
+	}
+	move_ids(p, ids, p->n_cur, m);
+}
+
+void rows_unsend(struct paid *p)
+{
+	static const struct ledger_move back = {
+		.to = LEDGER_RESERVED, .charged_ud = -1};
+
+	rows_move(p, &back);
+}
+
 /* ---- reserving ---- */
 
-static int describe(const struct job *j, struct buf *ret)
+static int describe(const struct run *run, const struct request *req, struct buf *ret)
 {
-	struct paid *p = j->run->paid;
 	scoped_json cJSON *o = cJSON_CreateObject();
 
-	if (!o || request_to_json(&j->req, o) < 0)
+	if (!o || request_to_json(req, o) < 0)
 		return -ENOMEM;
-	if (p->bound.len && !cJSON_AddRawToObject(o, "inputs", p->bound.data))
+	if (run->inputs.len && !cJSON_AddRawToObject(o, "inputs", run->inputs.data))
 		return -ENOMEM;
 	return json_print_line(ret, o);
 }
 
+/* What an order borrows. */
 struct order_parts {
 	struct request_place place;
 	struct buf path, request;
 	struct ledger_part *part;
 };
 
-static int order_for(
-	struct job *j, uint32_t out, struct order_parts *own, struct ledger_order *ret)
+static void order_parts_free(struct order_parts *own, uint32_t n)
 {
-	struct paid *p = j->run->paid;
-	const struct request *req = &j->run->made[out].req;
-	struct job as = *j; /* the take differs */
-	size_t n = 0;
-	int r;
+	for (uint32_t i = 0; own && i < n; i++) {
+		request_place_finish(&own[i].place);
+		buf_finish(&own[i].path);
+		buf_finish(&own[i].request);
+		free(own[i].part);
+	}
+	free(own);
+}
 
-	as.req.take = req->take;
-	r = request_place_init(&own->place, req, j->e->ns, &j->run->who);
+static int order_for(const struct paid *p, uint32_t out, struct order_parts *own,
+	struct ledger_order *ret)
+{
+	const struct run *run = p->job->run;
+	const struct made *m = &run->made[out];
+	size_t n = 0;
+	int r = request_place_init(&own->place, &m->req, &m->key, &run->who);
+
 	if (r == 0)
-		r = request_display(req, &own->path);
+		r = request_display(&m->req, &own->path);
 	if (r == 0)
-		r = describe(&as, &own->request);
+		r = describe(run, &m->req, &own->request);
 	own->part = r == 0 ? new_array(struct ledger_part, p->plan.n) : NULL;
 	if (!own->part)
 		return -ENOMEM;
@@ -260,12 +305,12 @@ static int order_for(
 				.seconds = p->part[i].seconds,
 				.held_ud = p->part[i].held_ud};
 	*ret = (struct ledger_order){.place = &own->place.place,
-		.draw = j->run->output[out].draw,
-		.pid = j->run->who.pid,
-		.model = j->req.model,
+		.draw = m->out.draw,
+		.pid = run->who.pid,
+		.model = m->req.model,
 		.path = own->path.data,
 		.request = own->request.data,
-		.served_by = p->row->name,
+		.served_by = run->served->name,
 		.n_parts = (uint16_t)p->plan.n,
 		.n = n,
 		.part = own->part};
@@ -277,42 +322,44 @@ static void on_reserved(
 	void *user, const uint64_t *ids, size_t n, const struct err *err)
 {
 	struct paid *p = user;
+	struct paid_commit *c = &p->commit;
 	struct err oom = {0};
 
-	free(p->ids);
-	p->ids = err ? NULL : new_array(uint64_t, n + 1);
-	p->n_ids = p->ids ? n : 0;
-	if (p->n_ids)
-		memcpy(p->ids, ids, n * sizeof(*ids));
-	else if (!err && !p->ids)
+	free(c->ids);
+	c->ids = err ? NULL : new_array(uint64_t, n + 1);
+	c->n_ids = c->ids ? n : 0;
+	if (c->n_ids)
+		memcpy(c->ids, ids, n * sizeof(*ids));
+	else if (!err && !c->ids)
 		err_oom(&oom);
-	paid_on_commit(p, err ? err : p->ids ? NULL : &oom);
+	on_commit(p, err ? err : c->ids ? NULL : &oom);
 }
 
 /* Rows were made in the order of the files and their parts. */
-static void take_ids(struct job *j)
+void rows_take(struct paid *p)
 {
-	struct paid *p = j->run->paid;
 	size_t n = 0;
 
-	for (uint32_t i = 0; i < p->n_parts && n < p->n_ids; i++)
-		if (!p->part[i].state && paid_is_open(p, p->part[i].out)) {
-			p->part[i].id = p->ids[n++];
-			p->part[i].state = LEDGER_RESERVED;
-		}
+	for (uint32_t i = 0; i < p->n_parts && n < p->commit.n_ids; i++) {
+		struct part *part = &p->part[i];
+
+		if (part->state || !is_open(p, part))
+			continue;
+		part->id = p->commit.ids[n++];
+		part->state = LEDGER_RESERVED;
+	}
 }
 
-static int submit_orders(struct job *j, struct ledger_order *order,
+static int submit_orders(struct paid *p, struct ledger_order *order,
 	struct order_parts *own, const uint64_t *instead, size_t n_instead)
 {
-	struct paid *p = j->run->paid;
 	size_t n = 0;
 	int r = 0;
 
-	for (uint32_t o = 0; o < j->run->pj.n_outputs && r == 0; o++) {
-		if (!paid_is_open(p, o))
+	for (uint32_t o = 0; o < p->job->run->pj.n_outputs && r == 0; o++) {
+		if (!run_is_open(p->job->run, o))
 			continue;
-		r = order_for(j, o, &own[o], &order[n]);
+		r = order_for(p, o, &own[o], &order[n]);
 		if (r == 0 && order[n].n)
 			n++;
 	}
@@ -320,134 +367,56 @@ static int submit_orders(struct job *j, struct ledger_order *order,
 		order[0].instead = instead;
 		order[0].n_instead = n_instead;
 		return ledger_reserve(
-			j->e->cache, order, n, &j->e->budget, on_reserved, p);
+			p->job->e->cache, order, n, &p->net->budget, on_reserved, p);
 	}
 	if (r == 0)
 		on_reserved(p, NULL, 0, NULL);
 	return r;
 }
 
-void paid_reserve(struct job *j, const uint64_t *instead, size_t n, paid_then_fn then)
+void rows_reserve(struct job *j, const uint64_t *instead, size_t n)
 {
-	struct paid *p = j->run->paid;
+	struct paid *p = paid_of(j);
 	uint32_t n_out = j->run->pj.n_outputs;
 	scoped_free struct ledger_order *order = new_array(struct ledger_order, n_out);
 	struct order_parts *own = new_array(struct order_parts, n_out);
 	struct err err = {0};
 	int r = -ENOMEM;
 
-	paid_begin_commit(p, then);
+	p->commit.err = (struct err){0};
 	if (order && own)
-		r = submit_orders(j, order, own, instead, n);
-	for (uint32_t i = 0; own && i < n_out; i++) {
-		request_place_finish(&own[i].place);
-		buf_finish(&own[i].path);
-		buf_finish(&own[i].request);
-		free(own[i].part);
-	}
-	free(own);
+		r = submit_orders(p, order, own, instead, n);
+	order_parts_free(own, n_out);
 	if (r < 0) {
 		err_oom(&err);
-		paid_on_commit(p, &err);
+		on_commit(p, &err);
 	}
 }
 
-/* A budget that is too small: what would fit. */
-static void name_alternative(struct job *j, struct err *err)
+/* ---- giving back ---- */
+
+size_t rows_reserved(const struct paid *p, uint64_t *ids)
 {
-	struct price_alternative alt;
-	char today[11], usd[MONEY_TEXT];
-	struct price_scope scope = paid_scope(j->e, today);
-	size_t len = strlen(err->why);
+	size_t n = 0;
 
-	if (err->code != EDQUOT ||
-		!price_alternatives(&scope, j->row, &j->req, 1, &alt, 1))
-		return;
-	money_format(alt.estimate_udollars, usd);
-	snprintf(err->why + len, sizeof(err->why) - len, "; %s would cost %s USD",
-		alt.row->name, usd);
-}
-
-static void reserved(struct job *j)
-{
-	struct paid *p = j->run->paid;
-	bool holds_slot = j->run->is_granted;
-
-	if (p->commit_err.code) {
-		name_alternative(j, &p->commit_err);
-		paid_fail(j, &p->commit_err);
-		return;
-	}
-	if (p->n_ids)
-		p->n_stale = 0;
-	take_ids(j);
-	budget_alert(j->e, j->uid);
-	if (paid_is_stopping(p))
-		paid_failf(j, ECANCELED, "promptfs is stopping");
-	else if (holds_slot)
-		paid_next(j);
-	else
-		job_queue(j);
-}
-
-/* Nothing is bought before the ledger's totals were checked against its rows. */
-void paid_reserve_checked(struct job *j)
-{
-	struct paid *p = j->run->paid;
-
-	p->step = PAID_IDLE;
-	if (ledger_health(j->e->cache) != LEDGER_UNCHECKED) {
-		paid_reserve(j, p->stale, p->n_stale, reserved);
-		return;
-	}
-	p->step = PAID_CHECK;
-	loop_timer_set(j->e->loop, &j->run->timer, clk_mono_ms() + CHECK_AGAIN_MS,
-		job_on_timer);
-}
-
-static bool needs_rows(const struct paid *p)
-{
 	for (uint32_t i = 0; i < p->n_parts; i++)
-		if (!p->part[i].state && paid_is_open(p, p->part[i].out))
-			return true;
-	return false;
+		if (p->part[i].state == LEDGER_RESERVED)
+			ids[n++] = p->part[i].id;
+	return n;
 }
 
-/* A call under way keeps the ledger from holding more for its file. What is missing is
- * reserved when its turn comes. */
-static bool is_under_way(const struct paid *p)
+void rows_release(struct paid *p, const uint64_t *ids, size_t n)
 {
+	static const struct ledger_move release = {
+		.to = LEDGER_RELEASED, .charged_ud = -1};
+
 	for (uint32_t i = 0; i < p->n_parts; i++)
-		if (p->part[i].state == LEDGER_SENT ||
-			p->part[i].state == LEDGER_ACCEPTED)
-			return true;
-	return false;
+		if (p->part[i].state == LEDGER_RESERVED)
+			p->part[i].state = LEDGER_RELEASED;
+	move_ids(p, ids, n, &release);
 }
 
-int paid_start(struct job *j, bool is_resumed, struct err *err)
+void rows_keep(struct paid *p)
 {
-	struct paid *p = new0(struct paid);
-	int r;
-
-	if (!p)
-		return err_oom(err);
-	j->run->paid = p;
-	p->job = j;
-	p->is_resumed = is_resumed;
-	p->row = route_first(j->e, j->row, &j->req, err);
-	if (!p->row)
-		return -ENOENT;
-	r = find_left(p, err);
-	if (r == 0)
-		r = paid_plan(p, err);
-	if (r < 0)
-		return r;
-	job_set_phase(j, PHASE_RESERVING);
-	if (is_resumed || is_under_way(p) || !needs_rows(p)) {
-		paid_begin_commit(p, reserved);
-		on_reserved(p, NULL, 0, NULL);
-	} else {
-		paid_reserve_checked(j);
-	}
-	return 0;
+	on_reserved(p, NULL, 0, NULL);
 }

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
+/* See resume.h. */
 #define LOG_TAG "engine"
+#include "backend/engine/paid/resume.h"
+
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/engine/paid/paid.h"
+#include "backend/engine/job.h"
+#include "backend/engine/place.h"
 #include "cache/base/clk.h"
 #include "cache/base/log.h"
 #include "cache/base/mem.h"
@@ -13,6 +18,7 @@
 
 /* What is open in the ledger when a mount begins. */
 struct left {
+	struct network *net;
 	struct engine *e;
 	uint64_t *reserved;
 	size_t n_reserved;
@@ -124,9 +130,9 @@ static void who_of(const struct ledger_row *row, struct engine_who *ret)
 
 /* ---- rows that were sent and brought no name: nobody knows ---- */
 
-static bool can_be_searched(const struct engine *e, const struct ledger_row *row)
+static bool can_be_searched(const struct network *net, const struct ledger_row *row)
 {
-	return row->prefix && e->bucket;
+	return row->prefix && net->bucket;
 }
 
 static int commit_unknown(struct engine *e, const struct ledger_row *row,
@@ -152,7 +158,7 @@ static int commit_unknown(struct engine *e, const struct ledger_row *row,
 	int r;
 
 	who_of(row, &who);
-	r = request_place_init(&place, req, e->ns, &who);
+	r = request_place_init(&place, req, &row->key, &who);
 	if (r == 0)
 		r = request_path(req, &path);
 	rec.path = path.data;
@@ -162,12 +168,13 @@ static int commit_unknown(struct engine *e, const struct ledger_row *row,
 	return r;
 }
 
-void resume_lost(struct engine *e)
+void resume_lost(struct network *net)
 {
+	struct engine *e = net->e;
 	static const char why[] =
 		"promptfs ended before the provider's answer came; the request may be "
 		"paid";
-	struct left l = {.e = e};
+	struct left l = {.net = net, .e = e};
 
 	ledger_each_open(e->cache, NULL, on_row, &l);
 	release(e, l.reserved, l.n_reserved);
@@ -176,7 +183,7 @@ void resume_lost(struct engine *e)
 		struct err err = {0};
 		int r = 0;
 
-		if (l.row[i].state == LEDGER_SENT && !can_be_searched(e, &l.row[i])) {
+		if (l.row[i].state == LEDGER_SENT && !can_be_searched(net, &l.row[i])) {
 			r = parse(&l.row[i], &req);
 			if (r == 0)
 				r = commit_unknown(e, &l.row[i], &req, why, &err);
@@ -237,12 +244,12 @@ static void go_on(struct left *l, size_t i)
 	model = catalogue_find(e->catalogue, sub.req.model);
 	if (!model)
 		err_set(&err, ENOENT, "its model left the catalogue");
-	else if (e->offline)
+	else if (e->rules.offline)
 		err_set(&err, ENETUNREACH, "offline");
-	else if (!e->no_credentials.code)
+	else if (!l->net->no_credentials.code)
 		job_start(e, &sub, model, mask, &j, &err);
 	else
-		err = e->no_credentials;
+		err = l->net->no_credentials;
 	if (err.code)
 		log_warn("call %llu of an earlier mount waits: %s",
 			(unsigned long long)id, err.why);
@@ -252,16 +259,17 @@ static void go_on(struct left *l, size_t i)
 	request_finish(&sub.req);
 }
 
-void resume_all(struct engine *e)
+void resume_all(struct network *net)
 {
-	struct left l = {.e = e};
+	struct engine *e = net->e;
+	struct left l = {.net = net, .e = e};
 	int r = ledger_each_open(e->cache, NULL, on_row, &l);
 
 	if (r < 0)
 		log_error("the ledger cannot be read: %s", strerror(-r));
 	for (size_t i = 0; i < l.n; i++)
 		if (l.row[i].id && (l.row[i].state != LEDGER_SENT ||
-					   can_be_searched(e, &l.row[i])))
+					   can_be_searched(net, &l.row[i])))
 			go_on(&l, i);
 	left_finish(&l);
 }

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "backend/engine/core.h"
+#include "backend/engine/job.h"
 #include "cache/base/clk.h"
 #include "cache/base/log.h"
 #include "cache/base/mem.h"
@@ -53,12 +53,13 @@ static inline int fake_work(void *ctx, struct provider_job *job, struct sink *si
 	const atomic_bool *stop, struct err *err)
 {
 	struct fake *f = ctx;
-	struct output *o = job->output;
+	struct output **at = job->output, *o;
 	char text[64] = {0};
 	int r;
 
-	while (o->state != OUTPUT_WANTED)
-		o++;
+	while ((*at)->state != OUTPUT_WANTED)
+		at++;
+	o = *at;
 	atomic_fetch_add(&f->worked, 1);
 	if (atomic_load(&f->refuse_take) == o->take) {
 		o->state = OUTPUT_REFUSED;
@@ -100,7 +101,7 @@ static inline void fake_begin(struct fake *f, const struct provider_job *job)
 static inline bool fake_is_wanted(const struct provider_job *job)
 {
 	for (uint32_t i = 0; i < job->n_outputs; i++)
-		if (job->output[i].state == OUTPUT_WANTED)
+		if (job->output[i]->state == OUTPUT_WANTED)
 			return true;
 	return false;
 }

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "backend/engine/paid/paid.h"
+#include "backend/engine/place.h"
 
 /* ---- chance ---- */
 

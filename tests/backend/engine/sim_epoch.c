@@ -213,7 +213,7 @@ static size_t jobs_left(void)
 	size_t n;
 
 	pthread_mutex_lock(&sim.engine->lock);
-	n = sim.engine->n_jobs;
+	n = sim.engine->work.n_jobs;
 	pthread_mutex_unlock(&sim.engine->lock);
 	return n;
 }

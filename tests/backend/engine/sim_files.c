@@ -36,6 +36,7 @@ static const struct kind kinds[] = {
 static void make(struct sim *s, const struct kind *k, uint16_t take, uint32_t prompt)
 {
 	struct sim_file *f = &s->world->file[s->world->n_files++];
+	struct digest key;
 	char text[40];
 
 	*f = (struct sim_file){.req = {.tree = k->seconds ? TREE_VIDEOS : TREE_PROMPTS,
@@ -47,7 +48,8 @@ static void make(struct sim *s, const struct kind *k, uint16_t take, uint32_t pr
 	if (k->option)
 		f->req.opt[k->id] = strdup(k->option);
 	if (prompt_from_text(text, strlen(text), &f->req.prompt) < 0 ||
-		request_place_init(&f->place, &f->req, "google", NULL) < 0)
+		request_key(&f->req, "google", &key) < 0 ||
+		request_place_init(&f->place, &f->req, &key, NULL) < 0)
 		sim_fail("out of memory");
 }
 

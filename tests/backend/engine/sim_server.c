@@ -64,7 +64,6 @@ static struct sim_call *call_new(struct paid *p)
 {
 	struct sim_world *w = sim.world;
 	struct sim_call *c = &w->call[w->n_calls];
-	struct digest key;
 
 	if (w->n_calls + 1 == SIM_CALLS_MAX)
 		sim_fail("more calls than a history can have");
@@ -74,15 +73,14 @@ static struct sim_call *call_new(struct paid *p)
 		.epoch = w->epoch, .n = p->n_cur, .arrived_real_ms = clk_real_ms()};
 	w->n_calls++;
 	w->n_sends++;
-	snprintf(c->prefix, sizeof(c->prefix), "%s", p->prefix);
+	snprintf(c->prefix, sizeof(c->prefix), "%s", p->call.prefix);
 	for (uint32_t i = 0; i < c->n; i++) {
 		const struct part *part = &p->part[p->cur[i]];
 
 		c->row[i] = part->id;
 		c->part[i] = part->seg;
-		c->draw[i] = paid_output(p, part)->draw;
-		request_key(&p->job->run->made[part->out].req, p->job->e->ns, &key);
-		c->file[i] = (int16_t)file_of_key(&key);
+		c->draw[i] = paid_made(p, part)->out.draw;
+		c->file[i] = (int16_t)file_of_key(&paid_made(p, part)->key);
 		if (c->file[i] < 0)
 			sim_fail("a request for no file");
 		c->permit[i] = w->file[c->file[i]].permit;
@@ -145,14 +143,14 @@ static void check_once(const struct sim_call *c, uint32_t i)
 
 static void bill(struct sim_call *c, const struct paid *p)
 {
-	const struct model_row *row = p->row;
+	const struct model_row *row = p->job->run->served;
 	const struct request *req = &p->job->req;
 	struct usage usage = {.images = 1};
 	uint32_t n = c->result == SIM_REFUSED ? c->n : c->n_made;
 	int64_t ud = 0;
 
 	if (row->kind == MODEL_VIDEO)
-		usage = (struct usage){.seconds = wire_seconds(&p->wire)};
+		usage = (struct usage){.seconds = wire_seconds(&p->call.wire)};
 	else if (row->kind == MODEL_TEXT)
 		usage = (struct usage){
 			.tokens_in = TOKENS_IN, .tokens_out = TOKENS_OUT};
@@ -168,8 +166,9 @@ static void accept(struct sim_call *c, const struct paid *p, enum sim_result res
 {
 	c->result = result;
 	c->n_made = result == SIM_GOOD || result == SIM_UNUSABLE ? c->n : 0;
-	c->is_jpeg = p->row->kind == MODEL_PICTURE && dice_is(&sim.net, 20);
-	c->is_large = p->row->kind != MODEL_TEXT && dice_is(&sim.net, 3);
+	c->is_jpeg =
+		p->job->run->served->kind == MODEL_PICTURE && dice_is(&sim.net, 20);
+	c->is_large = p->job->run->served->kind != MODEL_TEXT && dice_is(&sim.net, 3);
 	if (result == SIM_GOOD && c->n > 1 && dice_is(&sim.net, 25)) {
 		c->n_made = 1 + dice_below(&sim.net, c->n - 1);
 		snprintf(c->what, sizeof(c->what), "filtered some");
@@ -342,9 +341,10 @@ static void answer_paid(struct paid *p, struct sim_answer *a)
 		return;
 	}
 	if (trouble && dice_is(&sim.net, 40))
-		result = dice_is(&sim.net, 60) || p->row->kind == MODEL_TEXT
-				 ? SIM_REFUSED
-				 : SIM_UNUSABLE;
+		result =
+			dice_is(&sim.net, 60) || p->job->run->served->kind == MODEL_TEXT
+				? SIM_REFUSED
+				: SIM_UNUSABLE;
 	lost = trouble && result == SIM_GOOD;
 	accept(c, p, result);
 	a->fate = FATE_ANSWERED;
@@ -353,12 +353,12 @@ static void answer_paid(struct paid *p, struct sim_answer *a)
 	if (result != SIM_GOOD)
 		snprintf(c->what, sizeof(c->what),
 			result == SIM_REFUSED ? "filtered" : "unusable");
-	if (p->row->protocol == PROTOCOL_VEO)
+	if (p->job->run->served->protocol == PROTOCOL_VEO)
 		operation_begin(c, a);
-	else if (p->row->protocol == PROTOCOL_IMAGEN)
+	else if (p->job->run->served->protocol == PROTOCOL_IMAGEN)
 		imagen_body_of(c, &a->body);
 	else
-		gemini_body_of(c, p->row->kind == MODEL_TEXT, &a->body);
+		gemini_body_of(c, p->job->run->served->kind == MODEL_TEXT, &a->body);
 	a->call = c;
 	a->ends_call = !c->is_operation;
 	if (result == SIM_UNUSABLE && !c->is_operation && dice_is(&sim.net, 50))
@@ -567,7 +567,8 @@ void server_answer(const struct http_request *req, void *user, struct sim_answer
 	const char *at;
 
 	if (req->is_once)
-		answer_paid(user, a);
+		answer_paid(
+			container_of((struct exchange *)user, struct paid, http), a);
 	else if (strstr(req->url, "oauth2"))
 		answer_token(a);
 	else if (strstr(req->url, ":fetchPredictOperation"))

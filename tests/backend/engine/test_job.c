@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* How jobs fail, what is refused, and directories of several takes. */
+#include "backend/engine/place.h"
 #include "tests/backend/engine/fake.h"
 
 static void a_failure_has_a_sentence_and_is_remembered(void)
@@ -84,8 +85,10 @@ static void a_hint_is_honoured(void)
 static void remove_file(struct bench *b, const struct request *r)
 {
 	struct request_place place;
+	struct digest key;
 
-	CHECK_INT(request_place_init(&place, r, "local", NULL), 0);
+	CHECK_INT(request_key(r, "local", &key), 0);
+	CHECK_INT(request_place_init(&place, r, &key, NULL), 0);
 	CHECK_INT(cache_remove(b->cache, &place.place, NULL), 0);
 	request_place_finish(&place);
 }

@@ -70,10 +70,11 @@ static void a_picture_of_every_take(void)
 {
 	struct request r = ask("a red fox in snow", "imagen-3", MEDIA_PNG);
 	struct output out[2] = {{.take = 1}, {.take = 2}};
+	struct output *list[] = {&out[0], &out[1]};
 	struct provider_job job = {.req = &r,
 		.prompt = r.prompt->text,
 		.negative = "",
-		.output = out,
+		.output = list,
 		.n_outputs = 2};
 	struct bytes_sink sink = {.sink.write = write_bytes};
 	struct outcome o = {.kind = OUTCOME_BEGIN};
@@ -95,11 +96,11 @@ static void a_picture_of_every_take(void)
 static void a_failing_sink_fails_the_job(void)
 {
 	struct request r = ask("a red fox in snow", "imagen-3", MEDIA_JPEG);
-	struct output out = {.take = 1};
+	struct output out = {.take = 1}, *list = &out;
 	struct provider_job job = {.req = &r,
 		.prompt = r.prompt->text,
 		.negative = "",
-		.output = &out,
+		.output = &list,
 		.n_outputs = 1};
 	struct bytes_sink sink = {.sink.write = write_bytes, .fail = ENOSPC};
 	struct outcome o = {.kind = OUTCOME_BEGIN};
@@ -117,8 +118,8 @@ static void a_failing_sink_fails_the_job(void)
 static void latency_waits_once(void)
 {
 	struct request r = ask("a red fox in snow", "imagen-3", MEDIA_PNG);
-	struct output out = {.take = 1};
-	struct provider_job job = {.req = &r, .output = &out, .n_outputs = 1};
+	struct output out = {.take = 1}, *list = &out;
+	struct provider_job job = {.req = &r, .output = &list, .n_outputs = 1};
 	struct outcome o = {.kind = OUTCOME_BEGIN, .now_ms = 1000};
 	struct step s;
 

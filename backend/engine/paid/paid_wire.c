@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+/* See paid_wire.h. */
+#include "backend/engine/paid/paid_wire.h"
+
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "cache/base/clk.h"
+#include "cache/base/str.h"
+
+static void make_prefix(struct paid *p)
+{
+	const char *bucket = p->net->bucket;
+	const char *slash = str_ends(bucket, "/") ? "" : "/";
+	uint64_t id[2] = {0};
+
+	if (getrandom(id, sizeof(id), 0) != sizeof(id))
+		id[0] = (uint64_t)clk_mono_us();
+	snprintf(p->call.prefix, sizeof(p->call.prefix),
+		"%s%s%spromptfs/%016llx%016llx/",
+		str_starts(bucket, "gs://") ? "" : "gs://", bucket, slash,
+		(unsigned long long)id[0], (unsigned long long)id[1]);
+}
+
+const struct part *wire_part_before(const struct paid *p, const struct part *part)
+{
+	for (uint32_t i = 0; part->seg && i < p->n_parts; i++)
+		if (p->part[i].out == part->out && p->part[i].seg + 1 == part->seg)
+			return &p->part[i];
+	return NULL;
+}
+
+static void add_inputs(struct paid *p, const struct part *part, struct wire_job *w)
+{
+	const struct paid_inputs *in = &p->in;
+	const struct part *prev = wire_part_before(p, part);
+
+	w->image = in->has_frame ? &in->frame : in->image;
+	w->n_images = in->has_frame ? 1 : in->n_images;
+	w->last = in->has_last && part->seg + 1u == p->plan.n ? &in->last : NULL;
+	if (p->plan.is_extension && prev)
+		w->video_uri = prev->uri;
+}
+
+void wire_fill(struct paid *p)
+{
+	struct run *run = p->job->run;
+	const struct part *part = &p->part[p->cur[0]];
+	const struct request *req = &run->made[part->out].req;
+	struct wire_job *w = &p->call.wire;
+
+	*w = (struct wire_job){.req = req,
+		.row = run->served,
+		.prompt = run->pj.prompt,
+		.negative = run->pj.negative,
+		.n_takes = p->n_cur,
+		.seconds = part->seconds,
+		.is_developer_api = p->net->backend == BACKEND_GEMINI};
+	w->has_seed = limits_seed(req, &w->seed);
+	add_inputs(p, part, w);
+	p->call.prefix[0] = '\0';
+	if (p->net->bucket && run->served->kind == MODEL_VIDEO) {
+		make_prefix(p);
+		w->storage_uri = p->call.prefix;
+	}
+	wire_dropped(w, run->dropped);
+}
