@@ -2,7 +2,7 @@
 #include <locale.h>
 #include <string.h>
 
-#include "backend/quality/worker_child.h"
+#include "backend/sandbox/child.h"
 #include "cache/base/mem.h"
 #include "fs/cli_mount.h"
 

@@ -8,7 +8,7 @@
 
 #include "backend/engine/place.h"
 #include "backend/quality/report.h"
-#include "backend/quality/worker.h"
+#include "backend/sandbox/sandbox.h"
 #include "cache/base/log.h"
 #include "cache/base/mem.h"
 

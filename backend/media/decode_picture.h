@@ -5,7 +5,7 @@
  * R = C K / 255 of the inverted values that such files hold. Gray stays gray. Neither
  * gamma, colour profile nor EXIF orientation is applied.
  *
- * The bytes are foreign: call it only in the confined process (backend/quality), in
+ * The bytes are foreign: call it only in the confined process (backend/sandbox), in
  * tests and in the fuzz target. Any thread, no globals. */
 #include <stddef.h>
 #include <stdint.h>

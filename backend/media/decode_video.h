@@ -4,7 +4,7 @@
  * converted as OpenCV's VideoCapture does. Reads ranges on demand, so memory does not
  * grow with the file. Opens no file, follows no reference, starts no thread.
  *
- * The bytes are foreign: call it only in the confined process (backend/quality) and in
+ * The bytes are foreign: call it only in the confined process (backend/sandbox) and in
  * tests. Any thread. */
 #include <stdbool.h>
 #include <stddef.h>

@@ -13,7 +13,7 @@
  * silent; so is a clip whose sound has another format than the first one's. Nothing is
  * written of the sound where no clip has any.
  *
- * The bytes are foreign: call it only in the confined process (backend/quality), in
+ * The bytes are foreign: call it only in the confined process (backend/sandbox), in
  * tests and in the fuzz target. Any thread. Memory: JOIN_MAX_ENCODED and some frames;
  * what is copied is never held. */
 #include <stdbool.h>

@@ -18,7 +18,8 @@ MAY_INCLUDE = {
     "backend/model": ("backend/request",),
     "backend/policy": ("backend/request", "backend/model"),
     "backend/media": (),
-    "backend/quality": ("backend/media",),
+    "backend/quality": (),
+    "backend/sandbox": ("backend/media", "backend/quality"),
     "backend/render": ("backend/media",),
     # The built-in renderer is a provider that works on the pool instead of the network.
     # Limits and prices of policy are pure, and stand left of the providers that ask them.
@@ -28,14 +29,15 @@ MAY_INCLUDE = {
     "backend/shared": ("backend/net", "backend/auth", "cache"),
     "backend/engine": ("backend/net", "backend/auth", "backend/request", "backend/model",
                        "backend/policy", "backend/media", "backend/quality",
-                       "backend/render", "backend/provider", "backend/shared", "cache"),
+                       "backend/sandbox", "backend/render", "backend/provider",
+                       "backend/shared", "cache"),
     "fs": ("cache", "backend/request", "backend/model", "backend/policy",
            "backend/engine"),
 }
-# main.c builds everything bottom-up, and it is also where the decode worker starts.
+# main.c builds everything bottom-up, and it is also where the sandbox starts.
 ALSO = {
     "fs/main.c": ("backend/net", "backend/auth", "backend/provider", "backend/shared",
-                  "backend/quality"),
+                  "backend/sandbox"),
 }
 
 # Outside headers and the only places that may include them.
@@ -48,11 +50,11 @@ OWNERS = (
     (r"libav.*|libsw.*", ("backend/media/",)),
     (r"png\.h|jpeglib\.h|jerror\.h|turbojpeg\.h", ("backend/media/",)),
     (r"hiredis/.*", ("backend/shared/",)),
-    (r"seccomp\.h", ("backend/media/", "backend/quality/")),
+    (r"seccomp\.h", ("backend/sandbox/",)),
     (r"fuse.*\.h", ("fs/",)),
-    # The control socket is a file of the mount, and the decode worker talks through a
-    # socketpair; everything that reaches a network is backend/net's.
-    (r"sys/socket\.h|sys/un\.h", ("backend/net/", "backend/quality/", "fs/")),
+    # The control socket is a file of the mount; everything that reaches a network is
+    # backend/net's.
+    (r"sys/socket\.h|sys/un\.h", ("backend/net/", "fs/")),
     (r"netinet/.*|arpa/.*|netdb\.h", ("backend/net/",)),
 )
 

@@ -3,7 +3,7 @@
 /* From bytes that came to files: parts are kept with their rows, and a file is made of
  * its kept parts where it must be converted, cut or joined. */
 #include "backend/engine/paid/paid.h"
-#include "backend/quality/worker.h"
+#include "backend/sandbox/sandbox.h"
 
 bool file_needs_work(const struct paid *p, const struct part *part);
 

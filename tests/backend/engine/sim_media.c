@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "backend/quality/worker.h"
+#include "backend/sandbox/sandbox.h"
 #include "tests/backend/engine/sim.h"
 
 #define SIGNATURE 12u

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "backend/quality/worker.h"
+#include "backend/sandbox/sandbox.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 
 #include "backend/quality/report.h"
-#include "backend/quality/worker_spawn.h"
-#include "backend/quality/worker_wire.h"
+#include "backend/sandbox/start.h"
+#include "backend/sandbox/message.h"
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
 

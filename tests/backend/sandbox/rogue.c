@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tests/backend/quality/rogue.h"
+#include "tests/backend/sandbox/rogue.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "backend/quality/confine.h"
-#include "backend/quality/worker_wire.h"
+#include "backend/sandbox/confine.h"
+#include "backend/sandbox/message.h"
 #include "cache/base/mem.h"
 
 static void say(const void *data, size_t len)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "backend/quality/worker.h"
+#include "backend/sandbox/sandbox.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "backend/media/decode_picture.h"
-#include "backend/quality/worker_child.h"
+#include "backend/sandbox/child.h"
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
 #include "tests/backend/quality/golden.h"
-#include "tests/backend/quality/rogue.h"
+#include "tests/backend/sandbox/rogue.h"
 
 #define LONG_MS 60000
 #define SHORT_MS 300

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "backend/quality/worker_spawn.h"
+#include "backend/sandbox/start.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "backend/quality/worker_wire.h"
+#include "backend/sandbox/message.h"
 #include "cache/base/mem.h"
 
 /* Wanted, so that a megabyte needs few switches between the processes. */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "backend/quality/worker.h"
+#include "backend/sandbox/sandbox.h"
 
 #include <errno.h>
 
 #include "backend/media/decode_picture.h"
-#include "backend/quality/worker_child.h"
+#include "backend/sandbox/child.h"
 #include "cache/base/str.h"
-#include "tests/backend/quality/clips.h"
+#include "tests/backend/sandbox/clips.h"
 
 #define LONG_MS 120000
 #define JOINED "joined"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "backend/quality/worker_child.h"
+#include "backend/sandbox/child.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,10 +14,10 @@
 #include "backend/media/decode_video.h"
 #include "backend/media/encode_picture.h"
 #include "backend/media/join.h"
-#include "backend/quality/confine.h"
+#include "backend/sandbox/confine.h"
 #include "backend/quality/report.h"
-#include "backend/quality/worker.h"
-#include "backend/quality/worker_wire.h"
+#include "backend/sandbox/sandbox.h"
+#include "backend/sandbox/message.h"
 #include "cache/base/buf.h"
 #include "cache/base/mem.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "backend/quality/confine.h"
+#include "backend/sandbox/confine.h"
 
 #include <errno.h>
 #include <seccomp.h>
