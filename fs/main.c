@@ -23,12 +23,12 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	int worker;
+	int status;
 
-	/* The media worker is this program again; it must come to nothing else. */
-	worker = worker_child_main(argc, argv);
-	if (worker >= 0)
-		return worker;
+	/* The sandbox is this program again; it must come to nothing else. */
+	status = sandbox_child_main(argc, argv);
+	if (status >= 0)
+		return status;
 	/* Only for the width of characters: numbers are never printed for a locale. */
 	setlocale(LC_CTYPE, "");
 	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(commands); i++) {

@@ -36,7 +36,7 @@ struct engine_config {
 	const char *ns;                     /* namespace of the store */
 	const char *backend;                /* "local" */
 	const struct engine_remote *remote; /* NULL: the built-in renderer */
-	const char *exe;     /* for the media worker, normally "/proc/self/exe" */
+	const char *exe;     /* for the sandbox, normally "/proc/self/exe" */
 	const char *tmp_dir; /* for unlinked temporary files: the state directory */
 	int max_concurrent;  /* slots, >= 1; normally 10 */
 	int stop_timeout_ms; /* engine_stop waits this long for calls in flight */

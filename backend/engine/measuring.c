@@ -62,7 +62,7 @@ static int measure_bytes(struct measuring *m, const struct record *rec,
 	struct quality *ret, struct err *err)
 {
 	struct stored_bytes bytes = {.cache = m->e->cache, .rec = rec};
-	struct quality_source src = {.type = rec->type,
+	struct sandbox_source src = {.type = rec->type,
 		.size = rec->size,
 		.read = read_stored,
 		.user = &bytes};
@@ -71,7 +71,7 @@ static int measure_bytes(struct measuring *m, const struct record *rec,
 	if (rec->type == MEDIA_TEXT)
 		r = measure_text(&bytes, ret, err);
 	else
-		r = quality_measure(
+		r = sandbox_measure(
 			m->e->exe, &src, MEASURE_TIMEOUT_MS, &m->item.stop, ret, err);
 	if (r == 0)
 		ret->size_bytes = rec->size;

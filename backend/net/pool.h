@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* A few threads for what blocks: rendering, commits, talking to the media worker.
+/* A few threads for what blocks: rendering, commits, talking to the sandbox.
  *
  * An item is a struct inside its owner's struct: handing one over never allocates, so
  * the queue's memory is what its owners keep. Jobs go before background work, but of

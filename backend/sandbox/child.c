@@ -14,17 +14,17 @@
 #include "backend/media/decode_video.h"
 #include "backend/media/encode_picture.h"
 #include "backend/media/join.h"
-#include "backend/sandbox/confine.h"
 #include "backend/quality/report.h"
-#include "backend/sandbox/sandbox.h"
+#include "backend/sandbox/confine.h"
 #include "backend/sandbox/message.h"
+#include "backend/sandbox/sandbox.h"
 #include "cache/base/buf.h"
 #include "cache/base/mem.h"
 
-_Static_assert(JOIN_MAX_CLIPS == QUALITY_JOIN_MAX_CLIPS &&
-		       JOIN_MAX_CLIPS <= WIRE_MAX_SOURCES &&
-		       JOIN_MAX_SECONDS == QUALITY_JOIN_MAX_SECONDS &&
-		       JOIN_MAX_FPS == QUALITY_JOIN_MAX_FPS,
+_Static_assert(JOIN_MAX_CLIPS == SANDBOX_JOIN_MAX_CLIPS &&
+		       JOIN_MAX_CLIPS <= MESSAGE_MAX_SOURCES &&
+		       JOIN_MAX_SECONDS == SANDBOX_JOIN_MAX_SECONDS &&
+		       JOIN_MAX_FPS == SANDBOX_JOIN_MAX_FPS,
 	"one limit, told at two places");
 
 #define EXIT_LOST 1 /* nobody to answer to */
@@ -43,7 +43,7 @@ static int write_all(const void *data, size_t len)
 	const uint8_t *p = data;
 
 	while (len) {
-		ssize_t n = write(WIRE_OUT, p, len);
+		ssize_t n = write(PIPE_OUT, p, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -60,7 +60,7 @@ static int read_all(void *data, size_t len)
 	uint8_t *p = data;
 
 	while (len) {
-		ssize_t n = read(WIRE_IN, p, len);
+		ssize_t n = read(PIPE_IN, p, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -72,10 +72,11 @@ static int read_all(void *data, size_t len)
 	return 0;
 }
 
-static int send_frame(enum wire_kind kind, uint64_t off, const void *data, size_t len)
+static int send_message(
+	enum message_kind kind, uint64_t off, const void *data, size_t len)
 {
-	struct wire_frame f = {.kind = kind, .len = (uint32_t)len, .off = off};
-	int r = write_all(&f, sizeof(f));
+	struct message msg = {.kind = kind, .len = (uint32_t)len, .off = off};
+	int r = write_all(&msg, sizeof(msg));
 
 	return r < 0 ? r : write_all(data, len);
 }
@@ -87,13 +88,13 @@ static int fetch(void *user, uint64_t off, void *buf, size_t len, struct err *er
 	uint8_t *to = buf;
 
 	while (len) {
-		size_t n = len < WIRE_MAX_READ ? len : WIRE_MAX_READ;
-		struct wire_frame f = {.kind = WIRE_READ,
+		size_t n = len < MESSAGE_MAX_READ ? len : MESSAGE_MAX_READ;
+		struct message msg = {.kind = MESSAGE_READ,
 			.len = (uint32_t)n,
 			.off = off,
 			.source = m->number};
 
-		if (write_all(&f, sizeof(f)) < 0)
+		if (write_all(&msg, sizeof(msg)) < 0)
 			return err_set(err, EIO, "the parent is gone");
 		if (read_all(to, n) < 0)
 			return err_set(err, EIO, "the parent is gone");
@@ -152,7 +153,7 @@ static int measure_video(struct medium *m, struct quality *ret, struct err *err)
 	struct quality q = {
 		.kind = QUALITY_VIDEO, .metrics_version = QUALITY_METRICS_VERSION};
 	struct video_info info;
-	int r = decode_video(&src, QUALITY_SAMPLES, add_frame, &q, &info, err);
+	int r = decode_video(&src, SANDBOX_SAMPLES, add_frame, &q, &info, err);
 
 	if (r < 0)
 		return r;
@@ -182,7 +183,7 @@ static int send_report(const struct quality *q, struct err *err)
 
 	if (!j || json_print_line(&line, j) < 0)
 		return err_oom(err);
-	send_frame(WIRE_RESULT, 0, line.data, line.len);
+	send_message(MESSAGE_RESULT, 0, line.data, line.len);
 	return 0;
 }
 
@@ -210,9 +211,9 @@ static int send_output(void *user, const void *data, size_t len, struct err *err
 
 	(void)user;
 	while (len) {
-		size_t n = len < WIRE_MAX_OUTPUT ? len : WIRE_MAX_OUTPUT;
+		size_t n = len < MESSAGE_MAX_OUTPUT ? len : MESSAGE_MAX_OUTPUT;
 
-		if (send_frame(WIRE_OUTPUT, 0, p, n) < 0)
+		if (send_message(MESSAGE_OUTPUT, 0, p, n) < 0)
 			return err_set(err, EIO, "the parent is gone");
 		p += n;
 		len -= n;
@@ -256,7 +257,7 @@ static int send_picture(const struct picture *p, enum media_type to, struct err 
 static int send_end(int r)
 {
 	if (r == 0)
-		send_frame(WIRE_RESULT, 0, NULL, 0);
+		send_message(MESSAGE_RESULT, 0, NULL, 0);
 	return r;
 }
 
@@ -283,7 +284,7 @@ static int last_frame(struct medium *m, enum media_type to, struct err *err)
 }
 
 static int join(
-	struct medium *media, const struct wire_request *request, struct err *err)
+	struct medium *media, const struct message_request *request, struct err *err)
 {
 	const struct join_rule rule = {.seconds = request->seconds,
 		.fps = request->fps,
@@ -301,27 +302,27 @@ static int join(
 }
 
 static int obey(
-	const struct wire_request *request, struct medium *media, struct err *err)
+	const struct message_request *request, struct medium *media, struct err *err)
 {
 	switch (request->op) {
-	case WIRE_CONVERT:
+	case TASK_CONVERT:
 		return convert(media, request->to, err);
-	case WIRE_LAST_FRAME:
+	case TASK_LAST_FRAME:
 		return last_frame(media, request->to, err);
-	case WIRE_JOIN:
+	case TASK_JOIN:
 		return join(media, request, err);
 	default:
 		return measure(media, err);
 	}
 }
 
-/* What the wire has a word for. */
+/* What the protocol has a word for. */
 static uint64_t failure_code(int r)
 {
 	return r == -EPROTO || r == -ENOMEM || r == -EOPNOTSUPP ? (uint64_t)-r : EIO;
 }
 
-static int read_media(const struct wire_request *request, struct medium *media)
+static int read_media(const struct message_request *request, struct medium *media)
 {
 	for (uint32_t i = 0; i < request->sources; i++) {
 		media[i].number = i;
@@ -333,18 +334,18 @@ static int read_media(const struct wire_request *request, struct medium *media)
 
 static int serve(void)
 {
-	static struct medium media[WIRE_MAX_SOURCES];
-	struct wire_request request;
+	static struct medium media[MESSAGE_MAX_SOURCES];
+	struct message_request request;
 	struct err err = {0};
 	int r;
 
 	/* What the parent says may be trusted; media come later. */
 	if (read_all(&request, sizeof(request)) < 0)
 		return EXIT_LOST;
-	if (request.version != WIRE_VERSION || request.sources < 1 ||
-		request.sources > WIRE_MAX_SOURCES)
+	if (request.version != MESSAGE_VERSION || request.sources < 1 ||
+		request.sources > MESSAGE_MAX_SOURCES)
 		return EXIT_LOST;
-	r = confine(request.op == WIRE_JOIN ? CONFINE_CPU_LONG_S : CONFINE_CPU_S, &err);
+	r = confine(request.op == TASK_JOIN ? CONFINE_CPU_LONG_S : CONFINE_CPU_S, &err);
 	if (read_media(&request, media) < 0)
 		return EXIT_LOST;
 	if (r < 0)
@@ -352,21 +353,21 @@ static int serve(void)
 	else
 		r = obey(&request, media, &err);
 	if (r < 0) {
-		size_t len = strnlen(err.why, WIRE_MAX_SENTENCE);
+		size_t len = strnlen(err.why, MESSAGE_MAX_SENTENCE);
 
-		if (send_frame(WIRE_FAILED, failure_code(r), err.why, len) < 0)
+		if (send_message(MESSAGE_FAILED, failure_code(r), err.why, len) < 0)
 			return EXIT_LOST;
 	}
 	return 0;
 }
 
-int worker_child_main(int argc, char **argv)
+int sandbox_child_main(int argc, char **argv)
 {
 	struct stat in, out;
 
-	if (argc != 2 || strcmp(argv[1], WIRE_WORD) != 0)
+	if (argc != 2 || strcmp(argv[1], SANDBOX_WORD) != 0)
 		return -1;
-	if (fstat(WIRE_IN, &in) < 0 || fstat(WIRE_OUT, &out) < 0 ||
+	if (fstat(PIPE_IN, &in) < 0 || fstat(PIPE_OUT, &out) < 0 ||
 		!S_ISFIFO(in.st_mode) || !S_ISFIFO(out.st_mode))
 		return EXIT_USAGE;
 	prctl(PR_SET_NAME, "media-worker");

@@ -4,7 +4,7 @@
  * need: no new descriptors, files, sockets, processes, programs or executable memory;
  * bounded memory and CPU time; no core file, no ptrace; dies with its parent.
  * A refused system call fails with EPERM rather than killing, so that a library that
- * merely probes something goes on. Only for the worker's process. */
+ * merely probes something goes on. Only in the sandbox's process. */
 #include <stdint.h>
 
 #include "cache/base/err.h"

@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 
 #include "backend/quality/report.h"
-#include "backend/sandbox/start.h"
 #include "backend/sandbox/message.h"
+#include "backend/sandbox/start.h"
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
 
@@ -21,13 +21,13 @@
 /* For a process whose pipe is closed to be gone as well. */
 #define EXIT_GRACE_MS 1000
 
-struct worker {
-	const struct quality_source *sources;
+struct child {
+	const struct sandbox_source *sources;
 	uint32_t n; /* of them */
 	const atomic_bool *stop;
 	int timeout_ms;
 	int64_t deadline_ms;  /* CLOCK_MONOTONIC */
-	quality_sink_fn sink; /* NULL where a report is wanted */
+	sandbox_sink_fn sink; /* NULL where a report is wanted */
 	void *user;
 	uint64_t output_max;
 	struct err *err;
@@ -36,32 +36,32 @@ struct worker {
 	int to, from; /* our ends of the pipes, not blocking */
 	bool is_gone; /* it closed its ends */
 	uint64_t output;
-	uint8_t *chunk; /* WIRE_MAX_READ bytes */
+	uint8_t *chunk; /* MESSAGE_MAX_READ bytes */
 };
 
-static int misbehaved(struct worker *w, const char *how)
+static int misbehaved(struct child *c, const char *how)
 {
-	return err_set(w->err, EIO, "the decoder misbehaved: %s", how);
+	return err_set(c->err, EIO, "the decoder misbehaved: %s", how);
 }
 
-static int wait_for(struct worker *w, int fd, short events)
+static int wait_for(struct child *c, int fd, short events)
 {
 	struct pollfd p = {.fd = fd, .events = events};
 
 	for (;;) {
-		int64_t left = w->deadline_ms - clk_mono_ms();
+		int64_t left = c->deadline_ms - clk_mono_ms();
 		int n;
 
-		if (w->stop && atomic_load(w->stop))
-			return err_set(w->err, ECANCELED, "the decoding was canceled");
+		if (c->stop && atomic_load(c->stop))
+			return err_set(c->err, ECANCELED, "the decoding was canceled");
 		if (left <= 0)
-			return err_set(w->err, ETIMEDOUT,
-				"the decoder was not done after %d ms", w->timeout_ms);
+			return err_set(c->err, ETIMEDOUT,
+				"the decoder was not done after %d ms", c->timeout_ms);
 		n = poll(&p, 1, left < STOP_POLL_MS ? (int)left : STOP_POLL_MS);
 		if (n > 0)
 			return 0;
 		if (n < 0 && errno != EINTR)
-			return err_errno(w->err, errno, "waiting for the decoder");
+			return err_errno(c->err, errno, "waiting for the decoder");
 	}
 }
 
@@ -72,21 +72,21 @@ static bool may_retry(void)
 }
 
 /* Stops, deadlines and a peer that does not read are all noticed in wait_for. */
-static int send_all(struct worker *w, const void *data, size_t len)
+static int send_all(struct child *c, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 
 	while (len) {
-		int r = wait_for(w, w->to, POLLOUT);
+		int r = wait_for(c, c->to, POLLOUT);
 		ssize_t n;
 
 		if (r < 0)
 			return r;
-		n = write(w->to, p, len);
+		n = write(c->to, p, len);
 		if (n < 0 && may_retry())
 			continue;
 		if (n < 0) {
-			w->is_gone = true;
+			c->is_gone = true;
 			return -EIO;
 		}
 		p += n;
@@ -95,21 +95,21 @@ static int send_all(struct worker *w, const void *data, size_t len)
 	return 0;
 }
 
-static int recv_all(struct worker *w, void *data, size_t len)
+static int recv_all(struct child *c, void *data, size_t len)
 {
 	uint8_t *p = data;
 
 	while (len) {
-		int r = wait_for(w, w->from, POLLIN);
+		int r = wait_for(c, c->from, POLLIN);
 		ssize_t n;
 
 		if (r < 0)
 			return r;
-		n = read(w->from, p, len);
+		n = read(c->from, p, len);
 		if (n < 0 && may_retry())
 			continue;
 		if (n <= 0) {
-			w->is_gone = true;
+			c->is_gone = true;
 			return -EIO;
 		}
 		p += n;
@@ -118,107 +118,107 @@ static int recv_all(struct worker *w, void *data, size_t len)
 	return 0;
 }
 
-static int start(struct worker *w, const char *exe, bool in_background)
+static int start(struct child *c, const char *exe, bool in_background)
 {
-	struct worker_ends ends = {-1, -1};
-	int r = worker_spawn(exe, in_background, &ends, &w->pid);
+	struct sandbox_ends ends = {-1, -1};
+	int r = sandbox_start(exe, in_background, &ends, &c->pid);
 
-	w->to = ends.to;
-	w->from = ends.from;
-	return r < 0 ? err_errno(w->err, -r, "cannot start the decoder") : 0;
+	c->to = ends.to;
+	c->from = ends.from;
+	return r < 0 ? err_errno(c->err, -r, "cannot start the decoder") : 0;
 }
 
 /* Says how a process ended that closed its end before the result. */
-static int tell_end(struct worker *w, int status)
+static int tell_end(struct child *c, int status)
 {
 	const char *name;
 
 	if (!WIFSIGNALED(status))
-		return err_set(w->err, EIO,
+		return err_set(c->err, EIO,
 			"the decoder ended without a result (exit status %d)",
 			WEXITSTATUS(status));
 	name = sigabbrev_np(WTERMSIG(status));
-	return err_set(w->err, EIO, "the decoder crashed (SIG%s)", name ? name : "?");
+	return err_set(c->err, EIO, "the decoder crashed (SIG%s)", name ? name : "?");
 }
 
 /* Always reaps. `r` is the outcome so far; where the process went away by itself, the
  * answer is what the kernel knows about it. */
-static int finish(struct worker *w, int r)
+static int finish(struct child *c, int r)
 {
 	int status = 0;
 	pid_t got;
 
-	if (w->pid && w->is_gone) {
-		scoped_fd int process = pidfd_open(w->pid, 0);
+	if (c->pid && c->is_gone) {
+		scoped_fd int process = pidfd_open(c->pid, 0);
 		struct pollfd p = {.fd = process, .events = POLLIN};
 
 		if (process >= 0)
 			poll(&p, 1, EXIT_GRACE_MS);
 	}
-	if (w->pid) {
-		kill(w->pid, SIGKILL);
+	if (c->pid) {
+		kill(c->pid, SIGKILL);
 		do
-			got = waitpid(w->pid, &status, 0);
+			got = waitpid(c->pid, &status, 0);
 		while (got < 0 && errno == EINTR);
-		if (w->is_gone)
-			r = tell_end(w, got < 0 ? 0 : status);
+		if (c->is_gone)
+			r = tell_end(c, got < 0 ? 0 : status);
 	}
-	fd_close(&w->to);
-	fd_close(&w->from);
-	free(w->chunk);
+	fd_close(&c->to);
+	fd_close(&c->from);
+	free(c->chunk);
 	return r;
 }
 
-static int answer_read(struct worker *w, const struct wire_frame *f)
+static int answer_read(struct child *c, const struct message *msg)
 {
-	const struct quality_source *src;
+	const struct sandbox_source *src;
 	int r;
 
-	if (f->source >= w->n)
-		return misbehaved(w, "it asked for a file that there is not");
-	src = &w->sources[f->source];
-	if (f->len == 0 || f->len > WIRE_MAX_READ || f->off > src->size ||
-		f->len > src->size - f->off)
-		return misbehaved(w, "it asked for bytes outside the file");
-	r = src->read(src->user, f->off, w->chunk, f->len, w->err);
-	return r < 0 ? r : send_all(w, w->chunk, f->len);
+	if (msg->source >= c->n)
+		return misbehaved(c, "it asked for a file that there is not");
+	src = &c->sources[msg->source];
+	if (msg->len == 0 || msg->len > MESSAGE_MAX_READ || msg->off > src->size ||
+		msg->len > src->size - msg->off)
+		return misbehaved(c, "it asked for bytes outside the file");
+	r = src->read(src->user, msg->off, c->chunk, msg->len, c->err);
+	return r < 0 ? r : send_all(c, c->chunk, msg->len);
 }
 
-static int take_output(struct worker *w, const struct wire_frame *f)
+static int take_output(struct child *c, const struct message *msg)
 {
 	int r;
 
-	if (!w->sink)
-		return misbehaved(w, "it sent bytes that nobody asked for");
-	if (f->len == 0 || f->len > WIRE_MAX_OUTPUT ||
-		f->len > w->output_max - w->output)
-		return misbehaved(w, "it sent too much");
-	r = recv_all(w, w->chunk, f->len);
+	if (!c->sink)
+		return misbehaved(c, "it sent bytes that nobody asked for");
+	if (msg->len == 0 || msg->len > MESSAGE_MAX_OUTPUT ||
+		msg->len > c->output_max - c->output)
+		return misbehaved(c, "it sent too much");
+	r = recv_all(c, c->chunk, msg->len);
 	if (r < 0)
 		return r;
-	w->output += f->len;
-	return w->sink(w->user, w->chunk, f->len, w->err);
+	c->output += msg->len;
+	return c->sink(c->user, c->chunk, msg->len, c->err);
 }
 
-static int take_failure(struct worker *w, const struct wire_frame *f)
+static int take_failure(struct child *c, const struct message *msg)
 {
-	char text[WIRE_MAX_SENTENCE + 1] = "";
+	char text[MESSAGE_MAX_SENTENCE + 1] = "";
 	int r;
 
-	if (f->len > WIRE_MAX_SENTENCE ||
-		(f->off != EPROTO && f->off != ENOMEM && f->off != EIO &&
-			f->off != EOPNOTSUPP))
-		return misbehaved(w, "it failed in an unknown way");
-	r = recv_all(w, text, f->len);
+	if (msg->len > MESSAGE_MAX_SENTENCE ||
+		(msg->off != EPROTO && msg->off != ENOMEM && msg->off != EIO &&
+			msg->off != EOPNOTSUPP))
+		return misbehaved(c, "it failed in an unknown way");
+	r = recv_all(c, text, msg->len);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < f->len; i++)
+	for (size_t i = 0; i < msg->len; i++)
 		if (text[i] < 0x20 || text[i] > 0x7e)
 			text[i] = '?';
-	return err_set(w->err, (int)f->off, "%s", text);
+	return err_set(c->err, (int)msg->off, "%s", text);
 }
 
-static int take_report(struct worker *w, uint32_t len, struct quality *ret)
+static int take_report(struct child *c, uint32_t len, struct quality *ret)
 {
 	scoped_json cJSON *j = NULL;
 	struct err why = {0};
@@ -226,63 +226,64 @@ static int take_report(struct worker *w, uint32_t len, struct quality *ret)
 
 	assert(ret);
 	if (len == 0 || len > QUALITY_MAX_JSON)
-		return misbehaved(w, "its report has an impossible length");
-	r = recv_all(w, w->chunk, len);
+		return misbehaved(c, "its report has an impossible length");
+	r = recv_all(c, c->chunk, len);
 	if (r < 0)
 		return r;
-	j = json_parse((const char *)w->chunk, len, &why);
+	j = json_parse((const char *)c->chunk, len, &why);
 	if (!j || quality_from_json(j, ret, &why) < 0)
-		return misbehaved(w, why.why);
+		return misbehaved(c, why.why);
 	if (ret->kind == QUALITY_TEXT)
-		return misbehaved(w, "it reported a text");
-	ret->size_bytes = w->sources->size;
+		return misbehaved(c, "it reported a text");
+	ret->size_bytes = c->sources->size;
 	return 0;
 }
 
-static int take_result(struct worker *w, uint32_t len, struct quality *ret)
+static int take_result(struct child *c, uint32_t len, struct quality *ret)
 {
-	if (!w->sink)
-		return take_report(w, len, ret);
-	if (len != 0 || w->output == 0)
-		return misbehaved(w, "it ended a conversion wrongly");
+	if (!c->sink)
+		return take_report(c, len, ret);
+	if (len != 0 || c->output == 0)
+		return misbehaved(c, "it ended a conversion wrongly");
 	return 0;
 }
 
-static int ask(struct worker *w, struct wire_request *request)
+static int ask(struct child *c, struct message_request *request)
 {
 	int r;
 
-	request->version = WIRE_VERSION;
-	request->sources = w->n;
-	r = send_all(w, request, sizeof(*request));
-	for (uint32_t i = 0; i < w->n && r == 0; i++)
-		r = send_all(w, &w->sources[i].size, sizeof(w->sources[i].size));
+	request->version = MESSAGE_VERSION;
+	request->sources = c->n;
+	r = send_all(c, request, sizeof(*request));
+	for (uint32_t i = 0; i < c->n && r == 0; i++)
+		r = send_all(c, &c->sources[i].size, sizeof(c->sources[i].size));
 	return r;
 }
 
-static int converse(struct worker *w, struct wire_request *request, struct quality *ret)
+static int converse(
+	struct child *c, struct message_request *request, struct quality *ret)
 {
-	int r = ask(w, request);
+	int r = ask(c, request);
 
 	while (r == 0) {
-		struct wire_frame f;
+		struct message msg;
 
-		r = recv_all(w, &f, sizeof(f));
+		r = recv_all(c, &msg, sizeof(msg));
 		if (r < 0)
 			break;
-		switch (f.kind) {
-		case WIRE_READ:
-			r = answer_read(w, &f);
+		switch (msg.kind) {
+		case MESSAGE_READ:
+			r = answer_read(c, &msg);
 			break;
-		case WIRE_OUTPUT:
-			r = take_output(w, &f);
+		case MESSAGE_OUTPUT:
+			r = take_output(c, &msg);
 			break;
-		case WIRE_RESULT:
-			return take_result(w, f.len, ret);
-		case WIRE_FAILED:
-			return take_failure(w, &f);
+		case MESSAGE_RESULT:
+			return take_result(c, msg.len, ret);
+		case MESSAGE_FAILED:
+			return take_failure(c, &msg);
 		default:
-			return misbehaved(w, "it sent an unknown message");
+			return misbehaved(c, "it sent an unknown message");
 		}
 	}
 	return r;
@@ -315,107 +316,107 @@ static void guard_end(struct pipe_guard *g)
 	pthread_sigmask(SIG_SETMASK, &g->old, NULL);
 }
 
-static int run(struct worker *w, const char *exe, struct wire_request *request,
+static int run(struct child *c, const char *exe, struct message_request *request,
 	struct quality *ret)
 {
 	struct pipe_guard guard;
 	int r;
 
-	assert(w->timeout_ms > 0);
-	for (uint32_t i = 0; i < w->n; i++)
-		if (w->sources[i].type == MEDIA_TEXT)
-			return err_set(w->err, EINVAL, "a text needs no decoder");
-	w->to = w->from = -1;
-	w->deadline_ms = clk_mono_ms() + w->timeout_ms;
-	w->chunk = new_array(uint8_t, WIRE_MAX_READ);
-	if (!w->chunk)
-		return err_oom(w->err);
+	assert(c->timeout_ms > 0);
+	for (uint32_t i = 0; i < c->n; i++)
+		if (c->sources[i].type == MEDIA_TEXT)
+			return err_set(c->err, EINVAL, "a text needs no decoder");
+	c->to = c->from = -1;
+	c->deadline_ms = clk_mono_ms() + c->timeout_ms;
+	c->chunk = new_array(uint8_t, MESSAGE_MAX_READ);
+	if (!c->chunk)
+		return err_oom(c->err);
 	guard_begin(&guard);
-	r = start(w, exe, request->op == WIRE_MEASURE);
+	r = start(c, exe, request->op == TASK_MEASURE);
 	if (r == 0)
-		r = converse(w, request, ret);
-	r = finish(w, r);
+		r = converse(c, request, ret);
+	r = finish(c, r);
 	guard_end(&guard);
 	return r;
 }
 
-int quality_measure(const char *exe, const struct quality_source *src, int timeout_ms,
+int sandbox_measure(const char *exe, const struct sandbox_source *src, int timeout_ms,
 	const atomic_bool *stop, struct quality *ret, struct err *err)
 {
-	struct worker w = {.sources = src,
+	struct child c = {.sources = src,
 		.n = 1,
 		.stop = stop,
 		.timeout_ms = timeout_ms,
 		.err = err};
-	struct wire_request request = {.op = WIRE_MEASURE};
+	struct message_request request = {.op = TASK_MEASURE};
 	struct quality q;
-	int r = run(&w, exe, &request, &q);
+	int r = run(&c, exe, &request, &q);
 
 	if (r == 0)
 		*ret = q;
 	return r;
 }
 
-static int make_picture(const char *exe, enum wire_op op,
-	const struct quality_source *src, enum media_type to, int timeout_ms,
-	const atomic_bool *stop, quality_sink_fn sink, void *user, struct err *err)
+static int make_picture(const char *exe, enum task_id op,
+	const struct sandbox_source *src, enum media_type to, int timeout_ms,
+	const atomic_bool *stop, sandbox_sink_fn sink, void *user, struct err *err)
 {
-	struct worker w = {.sources = src,
+	struct child c = {.sources = src,
 		.n = 1,
 		.stop = stop,
 		.timeout_ms = timeout_ms,
 		.sink = sink,
 		.user = user,
-		.output_max = WIRE_MAX_PICTURE,
+		.output_max = MESSAGE_MAX_PICTURE,
 		.err = err};
-	struct wire_request request = {.op = op, .to = to};
+	struct message_request request = {.op = op, .to = to};
 
 	if (to != MEDIA_PNG && to != MEDIA_JPEG)
 		return err_set(
 			err, EINVAL, "pictures are converted to PNG or JPEG only");
-	return run(&w, exe, &request, NULL);
+	return run(&c, exe, &request, NULL);
 }
 
-int quality_convert(const char *exe, const struct quality_source *src,
+int sandbox_convert(const char *exe, const struct sandbox_source *src,
 	enum media_type to, int timeout_ms, const atomic_bool *stop,
-	quality_sink_fn sink, void *user, struct err *err)
+	sandbox_sink_fn sink, void *user, struct err *err)
 {
 	return make_picture(
-		exe, WIRE_CONVERT, src, to, timeout_ms, stop, sink, user, err);
+		exe, TASK_CONVERT, src, to, timeout_ms, stop, sink, user, err);
 }
 
-int quality_last_frame(const char *exe, const struct quality_source *src,
+int sandbox_last_frame(const char *exe, const struct sandbox_source *src,
 	enum media_type to, int timeout_ms, const atomic_bool *stop,
-	quality_sink_fn sink, void *user, struct err *err)
+	sandbox_sink_fn sink, void *user, struct err *err)
 {
 	return make_picture(
-		exe, WIRE_LAST_FRAME, src, to, timeout_ms, stop, sink, user, err);
+		exe, TASK_LAST_FRAME, src, to, timeout_ms, stop, sink, user, err);
 }
 
-int quality_join(const char *exe, const struct quality_source *sources, size_t n,
-	const struct quality_join_rule *rule, int timeout_ms, const atomic_bool *stop,
-	quality_sink_fn sink, void *user, struct err *err)
+int sandbox_join(const char *exe, const struct sandbox_source *sources, size_t n,
+	const struct sandbox_join_rule *rule, int timeout_ms, const atomic_bool *stop,
+	sandbox_sink_fn sink, void *user, struct err *err)
 {
-	struct worker w = {.sources = sources,
+	struct child c = {.sources = sources,
 		.n = (uint32_t)n,
 		.stop = stop,
 		.timeout_ms = timeout_ms,
 		.sink = sink,
 		.user = user,
-		.output_max = QUALITY_JOIN_MAX_BYTES,
+		.output_max = SANDBOX_JOIN_MAX_BYTES,
 		.err = err};
-	struct wire_request request = {.op = WIRE_JOIN,
+	struct message_request request = {.op = TASK_JOIN,
 		.seconds = rule->seconds,
 		.fps = rule->fps,
 		.is_chained = rule->is_chained};
 
-	if (n < 1 || n > QUALITY_JOIN_MAX_CLIPS)
+	if (n < 1 || n > SANDBOX_JOIN_MAX_CLIPS)
 		return err_set(err, EINVAL, "%zu clips cannot be joined; 1 to %d can",
-			n, QUALITY_JOIN_MAX_CLIPS);
-	if (rule->seconds > QUALITY_JOIN_MAX_SECONDS ||
-		rule->fps > QUALITY_JOIN_MAX_FPS)
+			n, SANDBOX_JOIN_MAX_CLIPS);
+	if (rule->seconds > SANDBOX_JOIN_MAX_SECONDS ||
+		rule->fps > SANDBOX_JOIN_MAX_FPS)
 		return err_set(err, EINVAL,
 			"a video has at most %d s and %d frames a second",
-			QUALITY_JOIN_MAX_SECONDS, QUALITY_JOIN_MAX_FPS);
-	return run(&w, exe, &request, NULL);
+			SANDBOX_JOIN_MAX_SECONDS, SANDBOX_JOIN_MAX_FPS);
+	return run(&c, exe, &request, NULL);
 }

@@ -45,7 +45,7 @@ static int make_pipe(int ends[2], int ours)
 	if (pipe2(low, O_CLOEXEC) < 0)
 		return -errno;
 	for (int i = 0; i < 2; i++) {
-		ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, WIRE_FDS);
+		ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, PIPE_FDS);
 		close(low[i]);
 	}
 	if (ends[0] < 0 || ends[1] < 0)
@@ -57,14 +57,14 @@ static int make_pipe(int ends[2], int ours)
 static int spawn_with(const char *exe, int in, int out,
 	posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, pid_t *pid)
 {
-	char word[] = WIRE_WORD, *environment[] = {NULL};
+	char word[] = SANDBOX_WORD, *environment[] = {NULL};
 	char *arguments[] = {(char *)(uintptr_t)exe, word, NULL};
-	int r = posix_spawn_file_actions_adddup2(actions, in, WIRE_IN);
+	int r = posix_spawn_file_actions_adddup2(actions, in, PIPE_IN);
 
 	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(actions, out, WIRE_OUT);
+		r = posix_spawn_file_actions_adddup2(actions, out, PIPE_OUT);
 	if (r == 0)
-		r = posix_spawn_file_actions_addclosefrom_np(actions, WIRE_FDS);
+		r = posix_spawn_file_actions_addclosefrom_np(actions, PIPE_FDS);
 	if (r == 0)
 		r = set_attributes(attr);
 	if (r == 0)
@@ -92,8 +92,8 @@ static int spawn(const char *exe, int in, int out, pid_t *ret)
 	return -r;
 }
 
-int worker_spawn(
-	const char *exe, bool in_background, struct worker_ends *ret, pid_t *ret_pid)
+int sandbox_start(
+	const char *exe, bool in_background, struct sandbox_ends *ret, pid_t *ret_pid)
 {
 	int there[2] = {-1, -1}, back[2] = {-1, -1};
 	int r = make_pipe(there, 1);
@@ -107,6 +107,6 @@ int worker_spawn(
 		setpriority(PRIO_PROCESS, (id_t)*ret_pid, BACKGROUND_NICE);
 	fd_close(&there[0]);
 	fd_close(&back[1]);
-	*ret = (struct worker_ends){.to = there[1], .from = back[0]};
+	*ret = (struct sandbox_ends){.to = there[1], .from = back[0]};
 	return r;
 }

@@ -21,10 +21,10 @@ static int read_part(void *user, uint64_t off, void *buf, size_t len, struct err
 }
 
 void part_source(const struct paid *p, const struct part *part, struct part_source *s,
-	struct quality_source *ret)
+	struct sandbox_source *ret)
 {
 	*s = (struct part_source){.cache = p->job->e->cache, .part = part};
-	*ret = (struct quality_source){.type = p->job->req.type,
+	*ret = (struct sandbox_source){.type = p->job->req.type,
 		.size = part->blob_size,
 		.read = read_part,
 		.user = s};
@@ -145,7 +145,7 @@ static int finish_picture(
 	struct paid *p, const struct part *part, struct made *m, struct err *err)
 {
 	struct part_source stored;
-	struct quality_source src;
+	struct sandbox_source src;
 	uint8_t head[MEDIA_SNIFF_BYTES];
 	size_t n = part->blob_size < sizeof(head) ? part->blob_size : sizeof(head);
 	enum media_type to = p->job->req.type;
@@ -158,7 +158,7 @@ static int finish_picture(
 	if (media_sniff(head, n) == to)
 		return copy_part(p, part, m->bytes, err);
 	part_source(p, part, &stored, &src);
-	r = quality_convert(p->job->e->exe, &src, to, CONVERT_TIMEOUT_MS,
+	r = sandbox_convert(p->job->e->exe, &src, to, CONVERT_TIMEOUT_MS,
 		&p->job->run->item.stop, to_blob, m->bytes, err);
 	if (r < 0)
 		return r;
@@ -170,8 +170,8 @@ static int join(struct paid *p, const struct part *first, uint32_t n, struct mad
 	struct err *err)
 {
 	scoped_free struct part_source *stored = new_array(struct part_source, n);
-	scoped_free struct quality_source *src = new_array(struct quality_source, n);
-	struct quality_join_rule rule = {
+	scoped_free struct sandbox_source *src = new_array(struct sandbox_source, n);
+	struct sandbox_join_rule rule = {
 		.seconds = p->job->req.seconds, .is_chained = n > 1};
 	double fps;
 
@@ -181,7 +181,7 @@ static int join(struct paid *p, const struct part *first, uint32_t n, struct mad
 		rule.fps = (uint32_t)fps;
 	for (uint32_t i = 0; i < n; i++)
 		part_source(p, &first[i], &stored[i], &src[i]);
-	return quality_join(p->job->e->exe, src, n, &rule, JOIN_TIMEOUT_MS,
+	return sandbox_join(p->job->e->exe, src, n, &rule, JOIN_TIMEOUT_MS,
 		&p->job->run->item.stop, to_blob, m->bytes, err);
 }
 

@@ -13,7 +13,7 @@ struct part_source {
 	const struct part *part;
 };
 void part_source(const struct paid *p, const struct part *part, struct part_source *s,
-	struct quality_source *ret);
+	struct sandbox_source *ret);
 
 /* The pool. */
 int file_keep(struct paid *p, struct err *err);   /* the bytes of p->cur */

@@ -119,12 +119,12 @@ int inputs_load_frame(struct paid *p, struct err *err)
 {
 	struct paid_inputs *in = &p->in;
 	struct part_source stored;
-	struct quality_source src;
+	struct sandbox_source src;
 	scoped(buf_finish) struct buf b = {0};
 	int r;
 
 	part_source(p, &p->part[in->frame_of], &stored, &src);
-	r = quality_last_frame(p->job->e->exe, &src, MEDIA_PNG, FRAME_TIMEOUT_MS,
+	r = sandbox_last_frame(p->job->e->exe, &src, MEDIA_PNG, FRAME_TIMEOUT_MS,
 		&p->job->run->item.stop, add_bytes, &b, err);
 	if (r < 0)
 		return err_wrap(err, r, "the last frame of a part");

@@ -14,7 +14,7 @@
  *	sim_net.c     http_*, instead of backend/net/http.c
  *	sim_server.c  the provider: what it answers, and its log of charges
  *	sim_disk.c    what LMDB writes with: killed there, refused, lost
- *	sim_media.c   quality_*, instead of a process that decodes
+ *	sim_media.c   sandbox_*, instead of a process that decodes
  *	sim_files.c   the files that a history is about
  *	sim_epoch.c   one process: random acts
  *	sim_check.c   the store against the provider's log

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* quality_* without a process that decodes: media of the simulation are a signature and
+/* sandbox_* without a process that decodes: media of the simulation are a signature and
  * the tags of the calls that made them, and every work on them keeps the tags. */
 #include <errno.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static bool is_broken(void)
 	return !sim.is_last && !sim.plan.is_calm && dice_below(&sim.disk, 60) == 0;
 }
 
-static int copy(const struct quality_source *src, quality_sink_fn sink, void *user,
+static int copy(const struct sandbox_source *src, sandbox_sink_fn sink, void *user,
 	uint64_t most, struct err *err)
 {
 	char b[COPY_MAX];
@@ -40,7 +40,7 @@ static int copy(const struct quality_source *src, quality_sink_fn sink, void *us
 	return r;
 }
 
-int quality_measure(const char *exe, const struct quality_source *src, int timeout_ms,
+int sandbox_measure(const char *exe, const struct sandbox_source *src, int timeout_ms,
 	const atomic_bool *stop, struct quality *ret, struct err *err)
 {
 	(void)exe, (void)timeout_ms, (void)stop;
@@ -56,9 +56,9 @@ int quality_measure(const char *exe, const struct quality_source *src, int timeo
 	return 0;
 }
 
-int quality_convert(const char *exe, const struct quality_source *src,
+int sandbox_convert(const char *exe, const struct sandbox_source *src,
 	enum media_type to, int timeout_ms, const atomic_bool *stop,
-	quality_sink_fn sink, void *user, struct err *err)
+	sandbox_sink_fn sink, void *user, struct err *err)
 {
 	int r;
 
@@ -69,17 +69,17 @@ int quality_convert(const char *exe, const struct quality_source *src,
 	return r < 0 ? r : copy(src, sink, user, UINT64_MAX, err);
 }
 
-int quality_last_frame(const char *exe, const struct quality_source *src,
+int sandbox_last_frame(const char *exe, const struct sandbox_source *src,
 	enum media_type to, int timeout_ms, const atomic_bool *stop,
-	quality_sink_fn sink, void *user, struct err *err)
+	sandbox_sink_fn sink, void *user, struct err *err)
 {
-	return quality_convert(exe, src, to, timeout_ms, stop, sink, user, err);
+	return sandbox_convert(exe, src, to, timeout_ms, stop, sink, user, err);
 }
 
 /* The tags of all parts, one behind the other. */
-int quality_join(const char *exe, const struct quality_source *src, size_t n,
-	const struct quality_join_rule *rule, int timeout_ms, const atomic_bool *stop,
-	quality_sink_fn sink, void *user, struct err *err)
+int sandbox_join(const char *exe, const struct sandbox_source *src, size_t n,
+	const struct sandbox_join_rule *rule, int timeout_ms, const atomic_bool *stop,
+	sandbox_sink_fn sink, void *user, struct err *err)
 {
 	int r;
 

@@ -20,20 +20,20 @@
 
 static void say(const void *data, size_t len)
 {
-	if (write(WIRE_OUT, data, len) != (ssize_t)len)
+	if (write(PIPE_OUT, data, len) != (ssize_t)len)
 		_exit(9);
 }
 
-static void say_frame(uint32_t kind, uint32_t len, uint64_t off)
+static void say_message(uint32_t kind, uint32_t len, uint64_t off)
 {
-	const struct wire_frame f = {.kind = kind, .len = len, .off = off};
+	const struct message msg = {.kind = kind, .len = len, .off = off};
 
-	say(&f, sizeof(f));
+	say(&msg, sizeof(msg));
 }
 
 static void say_failed(const char *sentence)
 {
-	say_frame(WIRE_FAILED, (uint32_t)strlen(sentence), EPROTO);
+	say_message(MESSAGE_FAILED, (uint32_t)strlen(sentence), EPROTO);
 	say(sentence, strlen(sentence));
 }
 
@@ -57,15 +57,15 @@ static void hang(void)
 
 static void hang_closed(void)
 {
-	close(WIRE_IN);
-	close(WIRE_OUT);
+	close(PIPE_IN);
+	close(PIPE_OUT);
 	hang();
 }
 
 static void deaf(void)
 {
 	for (;;)
-		say_frame(WIRE_READ, 100, 0);
+		say_message(MESSAGE_READ, 100, 0);
 }
 
 static void garbage(void)
@@ -76,49 +76,49 @@ static void garbage(void)
 	say(junk, sizeof(junk));
 }
 
-static void half_frame(void)
+static void half_message(void)
 {
 	say("\1\0\0", 3);
 }
 
 static void read_nothing(void)
 {
-	say_frame(WIRE_READ, 0, 0);
+	say_message(MESSAGE_READ, 0, 0);
 }
 
 static void read_too_much(void)
 {
-	say_frame(WIRE_READ, WIRE_MAX_READ + 1, 0);
+	say_message(MESSAGE_READ, MESSAGE_MAX_READ + 1, 0);
 }
 
 /* The answer meets a pipe that nobody reads: SIGPIPE, if nothing is done about it. */
 static void ask_and_leave(void)
 {
-	close(WIRE_IN);
-	say_frame(WIRE_READ, 100, 0);
+	close(PIPE_IN);
+	say_message(MESSAGE_READ, 100, 0);
 	_exit(3);
 }
 
 static void read_beyond(void)
 {
-	say_frame(WIRE_READ, 16, UINT64_MAX - 8);
+	say_message(MESSAGE_READ, 16, UINT64_MAX - 8);
 }
 
 static void read_other(void)
 {
-	const struct wire_frame f = {.kind = WIRE_READ, .len = 16, .source = 1};
+	const struct message msg = {.kind = MESSAGE_READ, .len = 16, .source = 1};
 
-	say(&f, sizeof(f));
+	say(&msg, sizeof(msg));
 }
 
 static void long_report(void)
 {
-	say_frame(WIRE_RESULT, UINT32_MAX, 0);
+	say_message(MESSAGE_RESULT, UINT32_MAX, 0);
 }
 
 static void bad_report(void)
 {
-	say_frame(WIRE_RESULT, 5, 0);
+	say_message(MESSAGE_RESULT, 5, 0);
 	say("{\"a\"}", 5);
 }
 
@@ -127,7 +127,7 @@ static void mad_report(void)
 	static const char text[] =
 		"{\"metrics_version\":1,\"file_size_kb\":1,\"width\":-7}";
 
-	say_frame(WIRE_RESULT, sizeof(text) - 1, 0);
+	say_message(MESSAGE_RESULT, sizeof(text) - 1, 0);
 	say(text, sizeof(text) - 1);
 }
 
@@ -136,29 +136,29 @@ static void text_report(void)
 	static const char text[] = "{\"metrics_version\":1,\"file_size_kb\":1,"
 				   "\"characters\":1,\"words\":1}";
 
-	say_frame(WIRE_RESULT, sizeof(text) - 1, 0);
+	say_message(MESSAGE_RESULT, sizeof(text) - 1, 0);
 	say(text, sizeof(text) - 1);
 }
 
 static void output(void)
 {
-	say_frame(WIRE_OUTPUT, 4, 0);
+	say_message(MESSAGE_OUTPUT, 4, 0);
 	say("abcd", 4);
 }
 
 static void long_output(void)
 {
-	say_frame(WIRE_OUTPUT, WIRE_MAX_OUTPUT + 1, 0);
+	say_message(MESSAGE_OUTPUT, MESSAGE_MAX_OUTPUT + 1, 0);
 }
 
 static void long_failure(void)
 {
-	say_frame(WIRE_FAILED, WIRE_MAX_SENTENCE + 1, EPROTO);
+	say_message(MESSAGE_FAILED, MESSAGE_MAX_SENTENCE + 1, EPROTO);
 }
 
 static void odd_failure(void)
 {
-	say_frame(WIRE_FAILED, 0, EDQUOT);
+	say_message(MESSAGE_FAILED, 0, EDQUOT);
 }
 
 static void rude_failure(void)
@@ -170,7 +170,7 @@ static const char *check_surroundings(void)
 {
 	extern char **environ;
 
-	for (int fd = WIRE_FDS; fd < 4096; fd++)
+	for (int fd = PIPE_FDS; fd < 4096; fd++)
 		if (fcntl(fd, F_GETFD) >= 0)
 			return "a descriptor was inherited";
 	if (environ[0])
@@ -207,7 +207,7 @@ static long refused_call(int i)
 	case 5:
 		return execve("/bin/true", none, none);
 	case 6:
-		return dup(WIRE_IN);
+		return dup(PIPE_IN);
 	case 7:
 		return kill(getppid(), 0);
 	case 8:
@@ -253,7 +253,7 @@ static const struct {
 	{"hang_closed", hang_closed},
 	{"deaf", deaf},
 	{"garbage", garbage},
-	{"half_frame", half_frame},
+	{"half_message", half_message},
 	{"read_nothing", read_nothing},
 	{"read_too_much", read_too_much},
 	{"ask_and_leave", ask_and_leave},
@@ -274,12 +274,12 @@ static const struct {
 /* A child that ends before the question came is another matter: who asks gets EPIPE. */
 static void hear_the_question(void)
 {
-	char question[sizeof(struct wire_request) + sizeof(uint64_t)];
+	char question[sizeof(struct message_request) + sizeof(uint64_t)];
 	size_t got = 0;
 	ssize_t n = 1;
 
 	while (got < sizeof(question) && n > 0) {
-		n = read(WIRE_IN, question + got, sizeof(question) - got);
+		n = read(PIPE_IN, question + got, sizeof(question) - got);
 		got += n > 0 ? (size_t)n : 0;
 	}
 }

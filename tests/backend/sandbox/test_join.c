@@ -74,7 +74,7 @@ static int refuse(void *user, const void *data, size_t len, struct err *err)
 
 struct set {
 	struct medium m[MEDIA_MAX];
-	struct quality_source src[MEDIA_MAX];
+	struct sandbox_source src[MEDIA_MAX];
 	size_t n;
 };
 
@@ -95,22 +95,22 @@ static void set_read(struct set *s, const char *names)
 		struct medium *m = &s->m[s->n];
 
 		clip_read(&m->bytes, name);
-		s->src[s->n++] = (struct quality_source){.type = MEDIA_MP4,
+		s->src[s->n++] = (struct sandbox_source){.type = MEDIA_MP4,
 			.size = m->bytes.len,
 			.read = read_medium,
 			.user = m};
 	}
 }
 
-static int join_set(const struct set *s, const struct quality_join_rule *rule,
+static int join_set(const struct set *s, const struct sandbox_join_rule *rule,
 	struct buf *out, struct err *err)
 {
-	return quality_join(
-		QUALITY_EXE, s->src, s->n, rule, LONG_MS, NULL, to_buf, out, err);
+	return sandbox_join(
+		SANDBOX_EXE, s->src, s->n, rule, LONG_MS, NULL, to_buf, out, err);
 }
 
 /* Joins, and leaves the result as the clip JOINED. */
-static struct clip_seen join(const char *names, struct quality_join_rule rule)
+static struct clip_seen join(const char *names, struct sandbox_join_rule rule)
 {
 	scoped(set_finish) struct set s = {0};
 	scoped(buf_finish) struct buf out = {0};
@@ -149,7 +149,7 @@ static size_t equal_bytes(const struct buf *a, const struct buf *b)
 static void copies_what_is_alike(void)
 {
 	scoped(buf_finish) struct buf got = {0}, want = {0};
-	struct clip_seen s = join("a b c", (struct quality_join_rule){0});
+	struct clip_seen s = join("a b c", (struct sandbox_join_rule){0});
 
 	CHECK_INT(s.frames, 144);
 	CHECK_INT(s.listed, 144);
@@ -177,7 +177,7 @@ static void one_clip_is_cut(void)
 		scoped(buf_finish) struct buf got = {0};
 		int first = rows[i].name[0] == 'a' ? 0 : 48;
 		struct clip_seen s = join(rows[i].name,
-			(struct quality_join_rule){.seconds = rows[i].seconds});
+			(struct sandbox_join_rule){.seconds = rows[i].seconds});
 
 		CHECK_INT(s.frames, rows[i].frames);
 		CHECK_INT(s.listed, rows[i].frames);
@@ -194,14 +194,14 @@ static void cuts_only_the_last_group_anew(void)
 	scoped(buf_finish) struct buf got = {0}, want = {0};
 	size_t frame = (size_t)CLIP_W * CLIP_H;
 	struct clip_seen s =
-		join("a_b b_b c_b", (struct quality_join_rule){.seconds = 3});
+		join("a_b b_b c_b", (struct sandbox_join_rule){.seconds = 3});
 
 	CHECK_INT(s.frames, 72);
 	clip_gray(&got, JOINED);
 	clip_gray(&want, "a_b");
 	clip_gray(&want, "b_b");
 	CHECK(equal_bytes(&got, &want) >= 72 * frame);
-	s = join("a_long", (struct quality_join_rule){.seconds = 1});
+	s = join("a_long", (struct sandbox_join_rule){.seconds = 1});
 	buf_clear(&got);
 	buf_clear(&want);
 	clip_gray(&got, JOINED);
@@ -217,7 +217,7 @@ static void no_frame_is_seen_twice(void)
 	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
 		scoped(buf_finish) struct buf got = {0};
 		struct clip_seen s =
-			join(sets[i], (struct quality_join_rule){.is_chained = true});
+			join(sets[i], (struct sandbox_join_rule){.is_chained = true});
 
 		CHECK_INT(s.frames, 142);
 		CHECK_INT(s.listed, 142);
@@ -237,7 +237,7 @@ static void a_chain_keeps_its_length(void)
 		scoped(buf_finish) struct buf got = {0};
 		double beeps[8] = {0};
 		struct clip_seen s = join(sets[i],
-			(struct quality_join_rule){.seconds = 6, .is_chained = true});
+			(struct sandbox_join_rule){.seconds = 6, .is_chained = true});
 
 		CHECK_INT(s.frames, 142);
 		CHECK(near(s.duration, 6, 0.001));
@@ -256,7 +256,7 @@ static void a_chain_with_more_than_enough_is_cut(void)
 	scoped(buf_finish) struct buf got = {0};
 	double beeps[8] = {0};
 	struct clip_seen s = join("a b_again c_again",
-		(struct quality_join_rule){.seconds = 5, .is_chained = true});
+		(struct sandbox_join_rule){.seconds = 5, .is_chained = true});
 
 	CHECK_INT(s.frames, 120);
 	CHECK(near(s.duration, 5, 0.001));
@@ -272,7 +272,7 @@ static void sound_has_no_gap_and_keeps_time(void)
 	double beeps[16] = {0};
 	int packets;
 
-	join("a b c", (struct quality_join_rule){0});
+	join("a b c", (struct sandbox_join_rule){0});
 	CHECK_INT(clip_sound_step(JOINED, &packets), 1024);
 	CHECK_INT(packets, 283); /* 6 s and the one before */
 	CHECK_INT(clip_beeps(JOINED, beeps, 16), 6);
@@ -293,12 +293,12 @@ static void what_has_no_sound_is_silent(void)
 		double beeps[16] = {0};
 		int packets;
 
-		join(rows[i].names, (struct quality_join_rule){0});
+		join(rows[i].names, (struct sandbox_join_rule){0});
 		CHECK_INT(clip_beeps(JOINED, beeps, 16), rows[i].beeps);
 		CHECK(near(beeps[0], rows[i].first, HALF_PACKET + 0.003));
 		CHECK_INT(clip_sound_step(JOINED, &packets), 1024);
 	}
-	join("quiet tall", (struct quality_join_rule){0});
+	join("quiet tall", (struct sandbox_join_rule){0});
 	{
 		int packets;
 
@@ -311,7 +311,7 @@ static void sound_is_cut_with_the_picture(void)
 {
 	scoped(buf_finish) struct buf b = {0};
 
-	join("a b", (struct quality_join_rule){.seconds = 3});
+	join("a b", (struct sandbox_join_rule){.seconds = 3});
 	clip_ask(
 		&b, JOINED, "ffmpeg -nostdin -v error -i %s -map 0:a -ac 1 -f s16le -");
 	CHECK(near((double)b.len / 2 / SOUND_RATE, 3, 1024.0 / SOUND_RATE));
@@ -329,7 +329,7 @@ static void rates_are_converted(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct clip_seen s = join(
-			rows[i].names, (struct quality_join_rule){.fps = rows[i].fps,
+			rows[i].names, (struct sandbox_join_rule){.fps = rows[i].fps,
 					       .seconds = rows[i].seconds});
 
 		if (!CHECK_INT(s.frames, rows[i].frames))
@@ -344,13 +344,13 @@ static void a_rate_repeats_and_drops_frames(void)
 	scoped(buf_finish) struct buf got = {0};
 	size_t frame = (size_t)CLIP_W * CLIP_H;
 
-	join("a", (struct quality_join_rule){.fps = 30});
+	join("a", (struct sandbox_join_rule){.fps = 30});
 	clip_gray(&got, JOINED);
 	for (int k = 0; k < 60 && (k + 1) * frame <= got.len; k++)
 		CHECK_INT(clip_number(got.data + k * frame, CLIP_W),
 			(int)((k + 0.5) * 24 / 30));
 	buf_clear(&got);
-	join("a", (struct quality_join_rule){.fps = 24});
+	join("a", (struct sandbox_join_rule){.fps = 24});
 	clip_gray(&got, JOINED);
 	{
 		scoped(buf_finish) struct buf want = {0};
@@ -371,7 +371,7 @@ static void what_differs_is_encoded(void)
 		struct clip_seen s;
 
 		snprintf(names, sizeof(names), "a %s", others[i]);
-		s = join(names, (struct quality_join_rule){0});
+		s = join(names, (struct sandbox_join_rule){0});
 		CHECK_INT(s.frames, is_fast ? 108 : 96);
 		CHECK(near(s.duration, 4, 0.001));
 		CHECK_INT(s.width, CLIP_W);
@@ -391,7 +391,7 @@ static void fragmented_clips_join(void)
 {
 	scoped(buf_finish) struct buf got = {0};
 	double beeps[8] = {0};
-	struct clip_seen s = join("a fragmented", (struct quality_join_rule){0});
+	struct clip_seen s = join("a fragmented", (struct sandbox_join_rule){0});
 
 	CHECK_INT(s.frames, 96);
 	clip_gray(&got, JOINED);
@@ -404,10 +404,10 @@ static void a_joined_video_joins(void)
 	scoped(buf_finish) struct buf joined = {0}, got = {0};
 	struct clip_seen s;
 
-	join("a_b b_b", (struct quality_join_rule){.is_chained = true});
+	join("a_b b_b", (struct sandbox_join_rule){.is_chained = true});
 	clip_read(&joined, JOINED);
 	clip_write(&joined, "former");
-	s = join("former c_b", (struct quality_join_rule){.is_chained = true});
+	s = join("former c_b", (struct sandbox_join_rule){.is_chained = true});
 	CHECK_INT(s.frames, 142);
 	clip_gray(&got, JOINED);
 	CHECK_INT(clip_count_up(&got, 0), 142);
@@ -415,7 +415,7 @@ static void a_joined_video_joins(void)
 
 static void seeking_finds_the_frame(void)
 {
-	join("a_b b_b c_b", (struct quality_join_rule){.is_chained = true});
+	join("a_b b_b c_b", (struct sandbox_join_rule){.is_chained = true});
 	for (int k = 10; k < 142; k += 26) {
 		scoped(buf_finish) struct buf b = {0}, fmt = {0};
 
@@ -446,7 +446,7 @@ static void damaged_clips_are_told(void)
 			struct err err = {0};
 
 			s.src[1].size = s.m[1].bytes.len = len * (size_t)k / 16;
-			if (!CHECK_INT(join_set(&s, &(struct quality_join_rule){0},
+			if (!CHECK_INT(join_set(&s, &(struct sandbox_join_rule){0},
 					       &out, &err),
 				    -EPROTO) ||
 				!CHECK(str_starts(err.why, "clip 2: not decodable: ")))
@@ -466,7 +466,7 @@ static void garbled_clips_end_well(void)
 		scoped(set_finish) struct set s = {0};
 		scoped(buf_finish) struct buf out = {0};
 		struct err err = {0};
-		const struct quality_join_rule rule = {
+		const struct sandbox_join_rule rule = {
 			.fps = i % 2 ? 10 : 0, .is_chained = true};
 		int r;
 
@@ -489,21 +489,21 @@ static void limits_are_kept(void)
 {
 	static const struct {
 		size_t n;
-		struct quality_join_rule rule;
+		struct sandbox_join_rule rule;
 	} rows[] = {{0, {0}}, {513, {0}}, {1, {.seconds = 1201}}, {1, {.fps = 241}}};
-	static struct quality_source many[513];
+	static struct sandbox_source many[513];
 	struct medium m = {0};
 
 	clip_read(&m.bytes, "a");
 	for (size_t i = 0; i < ARRAY_SIZE(many); i++)
-		many[i] = (struct quality_source){.type = MEDIA_MP4,
+		many[i] = (struct sandbox_source){.type = MEDIA_MP4,
 			.size = m.bytes.len,
 			.read = read_medium,
 			.user = &m};
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct err err = {0};
 
-		CHECK_INT(quality_join(QUALITY_EXE, many, rows[i].n, &rows[i].rule,
+		CHECK_INT(sandbox_join(SANDBOX_EXE, many, rows[i].n, &rows[i].rule,
 				  LONG_MS, NULL, refuse, NULL, &err),
 			-EINVAL);
 		CHECK(err.why[0]);
@@ -513,7 +513,7 @@ static void limits_are_kept(void)
 
 static void five_hundred_clips(void)
 {
-	static struct quality_source many[512];
+	static struct sandbox_source many[512];
 	scoped(buf_finish) struct buf out = {0};
 	struct medium m = {0};
 	struct err err = {0};
@@ -521,13 +521,13 @@ static void five_hundred_clips(void)
 
 	clip_read(&m.bytes, "a");
 	for (size_t i = 0; i < ARRAY_SIZE(many); i++)
-		many[i] = (struct quality_source){.type = MEDIA_MP4,
+		many[i] = (struct sandbox_source){.type = MEDIA_MP4,
 			.size = m.bytes.len,
 			.read = read_medium,
 			.user = &m};
 	CHECK_INT(
-		quality_join(QUALITY_EXE, many, 512,
-			&(struct quality_join_rule){.seconds = 300, .is_chained = true},
+		sandbox_join(SANDBOX_EXE, many, 512,
+			&(struct sandbox_join_rule){.seconds = 300, .is_chained = true},
 			LONG_MS, NULL, to_buf, &out, &err),
 		0);
 	CHECK_STR(err.why, "");
@@ -541,20 +541,20 @@ static void five_hundred_clips(void)
 static void failures_of_others_pass(void)
 {
 	scoped(set_finish) struct set s = {0};
-	struct quality_join_rule rule = {0};
+	struct sandbox_join_rule rule = {0};
 	struct err err = {0};
 
 	set_read(&s, "a b");
-	CHECK_INT(quality_join(QUALITY_EXE, s.src, 2, &rule, LONG_MS, NULL, refuse,
+	CHECK_INT(sandbox_join(SANDBOX_EXE, s.src, 2, &rule, LONG_MS, NULL, refuse,
 			  NULL, &err),
 		-ENOSPC);
 	s.m[1].fails = EBADMSG;
-	CHECK_INT(quality_join(QUALITY_EXE, s.src, 2, &rule, LONG_MS, NULL, refuse,
+	CHECK_INT(sandbox_join(SANDBOX_EXE, s.src, 2, &rule, LONG_MS, NULL, refuse,
 			  NULL, &err),
 		-EBADMSG);
 	CHECK_STR(err.why, "the store is damaged");
 	s.src[1].type = MEDIA_TEXT;
-	CHECK_INT(quality_join(QUALITY_EXE, s.src, 2, &rule, LONG_MS, NULL, refuse,
+	CHECK_INT(sandbox_join(SANDBOX_EXE, s.src, 2, &rule, LONG_MS, NULL, refuse,
 			  NULL, &err),
 		-EINVAL);
 }
@@ -566,7 +566,7 @@ static int last_of(const char *name, enum media_type to, struct buf *out,
 	int r;
 
 	set_read(&s, name);
-	r = quality_last_frame(QUALITY_EXE, s.src, to, LONG_MS, NULL, to_buf, out, err);
+	r = sandbox_last_frame(SANDBOX_EXE, s.src, to, LONG_MS, NULL, to_buf, out, err);
 	return r < 0 ? r : decode_picture(out->data, out->len, ret, err);
 }
 
@@ -609,7 +609,7 @@ static void the_last_frame_that_is_shown(void)
 	scoped(picture_finish) struct picture p = {0};
 	struct err err = {0};
 
-	join("a b", (struct quality_join_rule){.seconds = 3});
+	join("a b", (struct sandbox_join_rule){.seconds = 3});
 	CHECK_INT(last_of(JOINED, MEDIA_PNG, &out, &p, &err), 0);
 	CHECK_INT(number_of(&p), 71);
 }
@@ -628,7 +628,7 @@ static void no_last_frame_of_half_a_video(void)
 			struct err err = {0};
 
 			s.src[0].size = s.m[0].bytes.len = len * (size_t)k / 16;
-			if (!CHECK_INT(quality_last_frame(QUALITY_EXE, s.src, MEDIA_PNG,
+			if (!CHECK_INT(sandbox_last_frame(SANDBOX_EXE, s.src, MEDIA_PNG,
 					       LONG_MS, NULL, refuse, NULL, &err),
 				    -EPROTO))
 				printf("# %s, %d/16: %s\n", names[i], k, err.why);
@@ -661,7 +661,7 @@ int main(int argc, char **argv)
 		TAP_CASE(failures_of_others_pass), TAP_CASE(the_last_frame),
 		TAP_CASE(the_last_frame_that_is_shown),
 		TAP_CASE(no_last_frame_of_half_a_video)};
-	int r = worker_child_main(argc, argv);
+	int r = sandbox_child_main(argc, argv);
 
 	if (r >= 0)
 		return r;

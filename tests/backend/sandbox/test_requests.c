@@ -37,15 +37,15 @@ static int measure_with(const char *exe, const struct buf *bytes, int timeout_ms
 	const atomic_bool *stop, struct quality *ret, struct err *err)
 {
 	struct medium m = {.bytes = bytes};
-	const struct quality_source src = {
+	const struct sandbox_source src = {
 		.type = MEDIA_PNG, .size = bytes->len, .read = read_medium, .user = &m};
 
-	return quality_measure(exe, &src, timeout_ms, stop, ret, err);
+	return sandbox_measure(exe, &src, timeout_ms, stop, ret, err);
 }
 
 static int measure(const struct buf *bytes, struct quality *ret, struct err *err)
 {
-	return measure_with(QUALITY_EXE, bytes, LONG_MS, NULL, ret, err);
+	return measure_with(SANDBOX_EXE, bytes, LONG_MS, NULL, ret, err);
 }
 
 static void golden_set_through_the_process(void)
@@ -101,7 +101,7 @@ static void damaged_files_are_told(void)
 	}
 }
 
-static char rogue_dir[] = "/tmp/test_worker_XXXXXX";
+static char rogue_dir[] = "/tmp/test_sandbox_XXXXXX";
 
 static int measure_by(
 	const char *name, int timeout_ms, const atomic_bool *stop, struct err *err)
@@ -131,7 +131,7 @@ static void misbehaviour_is_told(void)
 		{"crash", -EIO, "the decoder crashed (SIGSEGV)"},
 		{"quit", -EIO, "exit status 7"},
 		{"garbage", -EIO, "unknown message"},
-		{"half_frame", -EIO, "exit status 0"},
+		{"half_message", -EIO, "exit status 0"},
 		{"read_nothing", -EIO, "outside the file"},
 		{"read_too_much", -EIO, "outside the file"},
 		{"read_beyond", -EIO, "outside the file"},
@@ -209,17 +209,17 @@ static void other_failures(void)
 {
 	scoped(buf_finish) struct buf bytes = {0};
 	struct medium m = {.bytes = &bytes, .fails = EBADMSG};
-	struct quality_source src = {.size = 100, .read = read_medium, .user = &m};
+	struct sandbox_source src = {.size = 100, .read = read_medium, .user = &m};
 	struct quality q;
 	struct err err = {0};
 
 	CHECK_INT(
-		quality_measure(QUALITY_EXE, &src, LONG_MS, NULL, &q, &err), -EBADMSG);
+		sandbox_measure(SANDBOX_EXE, &src, LONG_MS, NULL, &q, &err), -EBADMSG);
 	CHECK_STR(err.why, "the store is damaged");
-	CHECK_INT(quality_measure("/nonexistent", &src, LONG_MS, NULL, &q, &err),
+	CHECK_INT(sandbox_measure("/nonexistent", &src, LONG_MS, NULL, &q, &err),
 		-ENOENT);
 	src.type = MEDIA_TEXT;
-	CHECK_INT(quality_measure(QUALITY_EXE, &src, LONG_MS, NULL, &q, &err), -EINVAL);
+	CHECK_INT(sandbox_measure(SANDBOX_EXE, &src, LONG_MS, NULL, &q, &err), -EINVAL);
 }
 
 static int to_buf(void *user, const void *data, size_t len, struct err *err)
@@ -232,16 +232,16 @@ static int refuse(void *user, const void *data, size_t len, struct err *err)
 	return err_set(err, ENOSPC, "full");
 }
 
-static int convert(const char *name, enum media_type to, quality_sink_fn sink,
+static int convert(const char *name, enum media_type to, sandbox_sink_fn sink,
 	struct buf *ret, struct err *err)
 {
 	scoped(buf_finish) struct buf bytes = {0};
 	struct medium m = {.bytes = &bytes};
-	struct quality_source src = {.read = read_medium, .user = &m};
+	struct sandbox_source src = {.read = read_medium, .user = &m};
 
 	golden_read(&bytes, name);
 	src.size = bytes.len;
-	return quality_convert(QUALITY_EXE, &src, to, LONG_MS, NULL, sink, ret, err);
+	return sandbox_convert(SANDBOX_EXE, &src, to, LONG_MS, NULL, sink, ret, err);
 }
 
 static void converts_without_loss_to_png(void)
@@ -304,15 +304,15 @@ static void several_at_once(void)
 	CHECK_INT(failures, 0);
 }
 
-static void only_the_word_makes_a_worker(void)
+static void only_the_word_makes_a_sandbox(void)
 {
 	char name[] = "x", word[] = "--media-worker", other[] = "-f";
 	char *plain[] = {name, NULL}, *options[] = {name, other, NULL};
 	char *more[] = {name, word, other, NULL};
 
-	CHECK_INT(worker_child_main(1, plain), -1);
-	CHECK_INT(worker_child_main(2, options), -1);
-	CHECK_INT(worker_child_main(3, more), -1);
+	CHECK_INT(sandbox_child_main(1, plain), -1);
+	CHECK_INT(sandbox_child_main(2, options), -1);
+	CHECK_INT(sandbox_child_main(3, more), -1);
 }
 
 int main(int argc, char **argv)
@@ -324,11 +324,11 @@ int main(int argc, char **argv)
 		TAP_CASE(stop_ends_it), TAP_CASE(other_failures),
 		TAP_CASE(converts_without_loss_to_png),
 		TAP_CASE(converts_to_jpeg_and_fails_well), TAP_CASE(several_at_once),
-		TAP_CASE(only_the_word_makes_a_worker)};
+		TAP_CASE(only_the_word_makes_a_sandbox)};
 	int r = rogue_main(argc, argv);
 
 	if (r < 0)
-		r = worker_child_main(argc, argv);
+		r = sandbox_child_main(argc, argv);
 	if (r >= 0)
 		return r;
 	if (!mkdtemp(rogue_dir))
