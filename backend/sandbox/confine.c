@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The child alone calls this, once, before it sees a foreign byte. */
 #include "backend/sandbox/confine.h"
 
 #include <errno.h>

@@ -6,8 +6,8 @@
  * the same program, so numbers are in the machine's own order.
  *
  *	parent -> child     struct message_request, and the size of
- *	                    each medium as a uint64_t              once
- *	child -> parent     struct message, then by its kind       until RESULT or FAILED
+ *	                    each medium as a uint64_t            once
+ *	child -> parent     struct message, then by its kind     until RESULT or FAILED
  *	    MESSAGE_READ    bytes [off, off + len) of medium `source` are wanted; the
  *	                    parent answers with exactly len bytes, or kills the child
  *	    MESSAGE_OUTPUT  len bytes of the picture or video that is made follow
@@ -34,7 +34,7 @@ enum message_kind { MESSAGE_READ = 1, MESSAGE_OUTPUT, MESSAGE_RESULT, MESSAGE_FA
 
 struct message_request {
 	uint32_t version;
-	uint32_t op;
+	uint32_t task;    /* enum task_id */
 	uint32_t to;      /* enum media_type, of a picture that is made */
 	uint32_t sources; /* 1..MESSAGE_MAX_SOURCES */
 	uint32_t seconds, fps, is_chained; /* struct sandbox_join_rule */

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* The parent's end: starts the child, serves it bytes, trusts nothing it says and ends
+ * it. Everything lives for one call, in the thread that calls. */
 #include "backend/sandbox/sandbox.h"
 
 #include <assert.h>
@@ -14,6 +16,7 @@
 #include "backend/quality/report.h"
 #include "backend/sandbox/message.h"
 #include "backend/sandbox/start.h"
+#include "backend/sandbox/task.h"
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
 
@@ -29,7 +32,7 @@ struct child {
 	int64_t deadline_ms;  /* CLOCK_MONOTONIC */
 	sandbox_sink_fn sink; /* NULL where a report is wanted */
 	void *user;
-	uint64_t output_max;
+	const struct task *task;
 	struct err *err;
 
 	pid_t pid;    /* 0: none */
@@ -118,10 +121,10 @@ static int recv_all(struct child *c, void *data, size_t len)
 	return 0;
 }
 
-static int start(struct child *c, const char *exe, bool in_background)
+static int start(struct child *c, const char *exe)
 {
 	struct sandbox_ends ends = {-1, -1};
-	int r = sandbox_start(exe, in_background, &ends, &c->pid);
+	int r = sandbox_start(exe, c->task->in_background, &ends, &c->pid);
 
 	c->to = ends.to;
 	c->from = ends.from;
@@ -191,7 +194,7 @@ static int take_output(struct child *c, const struct message *msg)
 	if (!c->sink)
 		return misbehaved(c, "it sent bytes that nobody asked for");
 	if (msg->len == 0 || msg->len > MESSAGE_MAX_OUTPUT ||
-		msg->len > c->output_max - c->output)
+		msg->len > c->task->output_max - c->output)
 		return misbehaved(c, "it sent too much");
 	r = recv_all(c, c->chunk, msg->len);
 	if (r < 0)
@@ -326,13 +329,14 @@ static int run(struct child *c, const char *exe, struct message_request *request
 	for (uint32_t i = 0; i < c->n; i++)
 		if (c->sources[i].type == MEDIA_TEXT)
 			return err_set(c->err, EINVAL, "a text needs no decoder");
+	c->task = task_of(request->task);
 	c->to = c->from = -1;
 	c->deadline_ms = clk_mono_ms() + c->timeout_ms;
 	c->chunk = new_array(uint8_t, MESSAGE_MAX_READ);
 	if (!c->chunk)
 		return err_oom(c->err);
 	guard_begin(&guard);
-	r = start(c, exe, request->op == TASK_MEASURE);
+	r = start(c, exe);
 	if (r == 0)
 		r = converse(c, request, ret);
 	r = finish(c, r);
@@ -348,7 +352,7 @@ int sandbox_measure(const char *exe, const struct sandbox_source *src, int timeo
 		.stop = stop,
 		.timeout_ms = timeout_ms,
 		.err = err};
-	struct message_request request = {.op = TASK_MEASURE};
+	struct message_request request = {.task = TASK_MEASURE};
 	struct quality q;
 	int r = run(&c, exe, &request, &q);
 
@@ -357,7 +361,7 @@ int sandbox_measure(const char *exe, const struct sandbox_source *src, int timeo
 	return r;
 }
 
-static int make_picture(const char *exe, enum task_id op,
+static int make_picture(const char *exe, enum task_id task,
 	const struct sandbox_source *src, enum media_type to, int timeout_ms,
 	const atomic_bool *stop, sandbox_sink_fn sink, void *user, struct err *err)
 {
@@ -367,9 +371,8 @@ static int make_picture(const char *exe, enum task_id op,
 		.timeout_ms = timeout_ms,
 		.sink = sink,
 		.user = user,
-		.output_max = MESSAGE_MAX_PICTURE,
 		.err = err};
-	struct message_request request = {.op = op, .to = to};
+	struct message_request request = {.task = task, .to = to};
 
 	if (to != MEDIA_PNG && to != MEDIA_JPEG)
 		return err_set(
@@ -403,9 +406,8 @@ int sandbox_join(const char *exe, const struct sandbox_source *sources, size_t n
 		.timeout_ms = timeout_ms,
 		.sink = sink,
 		.user = user,
-		.output_max = SANDBOX_JOIN_MAX_BYTES,
 		.err = err};
-	struct message_request request = {.op = TASK_JOIN,
+	struct message_request request = {.task = TASK_JOIN,
 		.seconds = rule->seconds,
 		.fps = rule->fps,
 		.is_chained = rule->is_chained};

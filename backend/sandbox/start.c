@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* posix_spawn() with all it needs, in the thread that asks. */
 #include "backend/sandbox/start.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Runs in a child of test_requests.c, instead of what child.c does. */
 #include "tests/backend/sandbox/rogue.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* sandbox_join: films of clips that ffmpeg made, looked at with ffprobe. */
 #include "backend/sandbox/sandbox.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Each request by a child of this very program, and children that misbehave. */
 #include "backend/sandbox/sandbox.h"
 
 #include <errno.h>
