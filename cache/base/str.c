@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What cache/base/str.h says. Nobody's state, any thread. */
 #include "cache/base/str.h"
 
 #include <errno.h>
@@ -23,6 +24,29 @@ bool str_in(const char *s, const char *const *list, size_t n)
 			return true;
 	}
 	return false;
+}
+
+bool str_next_piece(const char **list, struct str_piece *ret)
+{
+	const char *at = *list;
+	size_t len;
+
+	if (!at)
+		return false;
+	len = strcspn(at, "+");
+	*list = at[len] ? at + len + 1 : NULL;
+	*ret = (struct str_piece){at, len};
+	return true;
+}
+
+size_t str_count_pieces(const char *list)
+{
+	struct str_piece piece;
+	size_t n = 0;
+
+	while (str_next_piece(&list, &piece))
+		n++;
+	return n;
 }
 
 int str_parse_u64(const char *s, uint64_t max, uint64_t *ret)

@@ -84,6 +84,27 @@ static void numbers_are_bounded(void)
 	CHECK_INT(str_parse_decimal("1.2.3", &d), -EINVAL);
 }
 
+static void lists_have_pieces(void)
+{
+	static const struct {
+		const char *list, *pieces;
+		size_t n;
+	} t[] = {{NULL, "", 0}, {"", "<>", 1}, {"a", "<a>", 1}, {"a+bc", "<a><bc>", 2},
+		{"a++b", "<a><><b>", 3}, {"+", "<><>", 2}, {"a+", "<a><>", 2}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		scoped(buf_finish) struct buf b = {0};
+		const char *rest = t[i].list;
+		struct str_piece p;
+
+		while (str_next_piece(&rest, &p))
+			CHECK_INT(buf_addf(&b, "<%.*s>", (int)p.len, p.at), 0);
+		CHECK(!rest);
+		CHECK_STR(b.len ? b.data : "", t[i].pieces);
+		CHECK_INT((int64_t)str_count_pieces(t[i].list), (int64_t)t[i].n);
+	}
+}
+
 static void utf8_is_strict(void)
 {
 	static const struct {
@@ -173,6 +194,7 @@ static void temporary_files_have_no_name(void)
 }
 
 TAP_MAIN(TAP_CASE(errors_are_one_line), TAP_CASE(errors_are_cut_between_characters),
-	TAP_CASE(buffers_grow), TAP_CASE(numbers_are_bounded), TAP_CASE(utf8_is_strict),
-	TAP_CASE(clocks_print), TAP_CASE(digests_are_sha256),
-	TAP_CASE(media_are_sniffed), TAP_CASE(temporary_files_have_no_name))
+	TAP_CASE(buffers_grow), TAP_CASE(numbers_are_bounded),
+	TAP_CASE(lists_have_pieces), TAP_CASE(utf8_is_strict), TAP_CASE(clocks_print),
+	TAP_CASE(digests_are_sha256), TAP_CASE(media_are_sniffed),
+	TAP_CASE(temporary_files_have_no_name))
