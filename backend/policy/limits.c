@@ -45,12 +45,12 @@ static bool in_range(const struct option_rule *rule, const char *value)
 /* Inputs are joined with '+'. 0 where a name is empty. */
 static size_t count_inputs(const char *value)
 {
-	size_t n = 1;
+	struct str_piece name;
+	size_t n = 0;
 
-	if (value[0] == '+' || strstr(value, "++") || str_ends(value, "+"))
-		return 0;
-	for (; *value; value++)
-		n += *value == '+';
+	for (; str_next_piece(&value, &name); n++)
+		if (!name.len)
+			return 0;
 	return n;
 }
 

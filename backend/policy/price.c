@@ -8,6 +8,7 @@
 #include "backend/policy/limits.h"
 #include "cache/base/mem.h"
 #include "cache/base/money.h"
+#include "cache/base/str.h"
 
 #define MILLION 1000000
 /* What a picture in the request costs in tokens: the most that Gemini 3 counts for one
@@ -88,9 +89,8 @@ static int64_t tokens_in(const struct model_row *row, const struct request *req)
 	const char *images = req->opt[OPT_IMAGE];
 	int64_t n = TOKENS_FRAMING + (req->prompt ? (int64_t)req->prompt->len : 0);
 
-	for (; images && *images; images++)
-		n += images == req->opt[OPT_IMAGE] || *images == '+' ? TOKENS_PER_IMAGE
-								     : 0;
+	if (images && *images)
+		n += TOKENS_PER_IMAGE * (int64_t)str_count_pieces(images);
 	if (row->input_tokens_max && n > row->input_tokens_max)
 		n = row->input_tokens_max;
 	return n;

@@ -149,32 +149,18 @@ static int add_entry(struct safety *s, const char *word, size_t len)
 
 static int add_list(struct safety *s, const char *list)
 {
+	struct str_piece word;
 	int r = 0;
 
-	for (; r == 0; list++) {
-		size_t n = strcspn(list, "+");
-
-		r = add_entry(s, list, n);
-		list += n;
-		if (!*list)
-			break;
-	}
+	while (r == 0 && str_next_piece(&list, &word))
+		r = add_entry(s, word.at, word.len);
 	return r;
-}
-
-static size_t count_words(const char *list)
-{
-	size_t n = 1;
-
-	for (; *list; list++)
-		n += *list == '+';
-	return n;
 }
 
 int safety_new(const char *list, struct safety **ret, struct err *err)
 {
 	const char *words = list ? list : built_in;
-	size_t n = count_words(words);
+	size_t n = str_count_pieces(words);
 	struct safety *s;
 	int r;
 
