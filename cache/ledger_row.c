@@ -1,55 +1,48 @@
 // SPDX-License-Identifier: MIT
 /* Rows of the ledger as they are stored, and what they mean for totals and tables.
  *
- * Stored: version 1, the fields of encode_fixed, then strings as a length (2^32-1:
- * NULL) and bytes; numbers little-endian. */
+ * Stored: version 1, the fields of encode_fixed, then strings (cache/fields.h); numbers
+ * little-endian. Pure, any thread. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cache/base/buf.h"
 #include "cache/base/mem.h"
+#include "cache/fields.h"
 #include "cache/ledger_txn.h"
 
 #define ROW_VERSION 1
 #define ROW_FIXED (2 + 32 + 4 * 4 + 2 * 8 + 3 * 4 + 8 + 3 * 8 + 32 + 2 * 8)
 #define ROW_STRINGS 9
-#define STRING_NONE UINT32_MAX
 
 /* Longer strings are not ours. */
 #define NAME_BYTES_MAX 255u
 #define TEXT_BYTES_MAX 8192u
 #define REQUEST_BYTES_MAX (4u * 1024 * 1024)
 
-struct string_field {
-	char **at;
-	uint32_t max;
-	bool is_never_null;
-};
-
 /* The program comes first: see ledger_row_brief. */
-static void string_fields(struct ledger_row *r, struct string_field ret[ROW_STRINGS])
+static void string_fields(struct ledger_row *r, struct field ret[ROW_STRINGS])
 {
-	ret[0] = (struct string_field){&r->program, NAME_BYTES_MAX, true};
-	ret[1] = (struct string_field){&r->model, NAME_BYTES_MAX, true};
-	ret[2] = (struct string_field){&r->served_by, NAME_BYTES_MAX, true};
-	ret[3] = (struct string_field){&r->path, TEXT_BYTES_MAX, true};
-	ret[4] = (struct string_field){&r->operation, TEXT_BYTES_MAX, false};
-	ret[5] = (struct string_field){&r->prefix, TEXT_BYTES_MAX, false};
-	ret[6] = (struct string_field){&r->uri, TEXT_BYTES_MAX, false};
-	ret[7] = (struct string_field){&r->request, REQUEST_BYTES_MAX, false};
-	ret[8] = (struct string_field){&r->why, TEXT_BYTES_MAX, false};
+	ret[0] = (struct field){&r->program, NAME_BYTES_MAX, true};
+	ret[1] = (struct field){&r->model, NAME_BYTES_MAX, true};
+	ret[2] = (struct field){&r->served_by, NAME_BYTES_MAX, true};
+	ret[3] = (struct field){&r->path, TEXT_BYTES_MAX, true};
+	ret[4] = (struct field){&r->operation, TEXT_BYTES_MAX, false};
+	ret[5] = (struct field){&r->prefix, TEXT_BYTES_MAX, false};
+	ret[6] = (struct field){&r->uri, TEXT_BYTES_MAX, false};
+	ret[7] = (struct field){&r->request, REQUEST_BYTES_MAX, false};
+	ret[8] = (struct field){&r->why, TEXT_BYTES_MAX, false};
 }
 
 void ledger_row_finish(struct ledger_row *r)
 {
-	struct string_field f[ROW_STRINGS];
+	struct field f[ROW_STRINGS];
 
 	if (!r)
 		return;
 	string_fields(r, f);
-	for (size_t i = 0; i < ROW_STRINGS; i++)
-		free(*f[i].at);
+	fields_free(f, ROW_STRINGS);
 	*r = (struct ledger_row){0};
 }
 
@@ -108,68 +101,28 @@ static void decode_fixed(struct rd *in, struct ledger_row *r)
 int ledger_row_encode(const struct ledger_row *r, struct buf *out)
 {
 	struct ledger_row view = *r;
-	struct string_field f[ROW_STRINGS];
-	size_t total = ROW_FIXED + ROW_STRINGS * 4;
+	struct field f[ROW_STRINGS];
+	size_t total;
 	struct wr w;
 	int rc;
 
 	string_fields(&view, f);
-	for (size_t i = 0; i < ROW_STRINGS; i++) {
-		size_t len = *f[i].at ? strlen(*f[i].at) : 0;
-
-		if (len > f[i].max)
-			return -E2BIG;
-		total += len;
-	}
+	rc = fields_size(f, ROW_STRINGS, &total);
+	if (rc < 0)
+		return rc;
+	total += ROW_FIXED;
 	rc = buf_reserve(out, total);
 	if (rc < 0)
 		return rc;
 	w.p = (uint8_t *)out->data + out->len;
 	encode_fixed(&w, r);
-	for (size_t i = 0; i < ROW_STRINGS; i++) {
-		size_t len = *f[i].at ? strlen(*f[i].at) : 0;
-
-		wr_u32(&w, *f[i].at ? (uint32_t)len : STRING_NONE);
-		wr_bytes(&w, *f[i].at, len);
-	}
+	fields_write(&w, f, ROW_STRINGS);
 	out->len += total;
 	out->data[out->len] = '\0';
 	return 0;
 }
 
 /* ---- decoding ---- */
-
-/* The bytes of a string, NULL with *ret_len 0 for NULL. -EBADMSG. */
-static int string_bytes(struct rd *in, uint32_t max, const char **ret, size_t *ret_len)
-{
-	uint32_t len = rd_u32(in);
-	const uint8_t *p;
-
-	*ret = NULL;
-	*ret_len = 0;
-	if (in->bad)
-		return -EBADMSG;
-	if (len == STRING_NONE)
-		return 0;
-	p = len > max ? NULL : rd_bytes(in, len);
-	if (!p || memchr(p, '\0', len))
-		return -EBADMSG;
-	*ret = (const char *)p;
-	*ret_len = len;
-	return 0;
-}
-
-static int decode_string(struct rd *in, const struct string_field *f)
-{
-	const char *p;
-	size_t len;
-	int r = string_bytes(in, f->max, &p, &len);
-
-	if (r < 0 || (!p && !f->is_never_null))
-		return r;
-	*f->at = strndup(p ? p : "", len);
-	return *f->at ? 0 : -ENOMEM;
-}
 
 static bool amount_is_sane(int64_t ud)
 {
@@ -192,12 +145,12 @@ static int decode_head(struct rd *in, uint64_t id, struct ledger_row *r)
 int ledger_row_decode(struct rd *in, uint64_t id, struct ledger_row *ret)
 {
 	scoped(ledger_row_finish) struct ledger_row row = {0};
-	struct string_field f[ROW_STRINGS];
+	struct field f[ROW_STRINGS];
 	int r = decode_head(in, id, &row);
 
 	string_fields(&row, f);
-	for (size_t i = 0; !r && i < ROW_STRINGS; i++)
-		r = decode_string(in, &f[i]);
+	if (!r)
+		r = fields_read(in, f, ROW_STRINGS);
 	if (!r && rd_left(in))
 		r = -EBADMSG;
 	if (r < 0)
@@ -212,7 +165,7 @@ int ledger_row_brief(struct rd *in, uint64_t id, struct ledger_row *ret,
 {
 	int r = decode_head(in, id, ret);
 
-	return r < 0 ? r : string_bytes(in, NAME_BYTES_MAX, ret_program, ret_len);
+	return r < 0 ? r : field_read(in, NAME_BYTES_MAX, ret_program, ret_len);
 }
 
 /* ---- what a row means ---- */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Records as they are stored; see cache/record.h. Pure, any thread. */
 #include "cache/record.h"
 
 #include <errno.h>
@@ -7,12 +8,12 @@
 
 #include "cache/base/enc.h"
 #include "cache/base/mem.h"
+#include "cache/fields.h"
 
 #define RECORD_VERSION 1
 #define RECORD_FIXED (1 + 2 + 4 * 4 + 1 + 2 * 32 + 9 * 8)
 #define RECORD_STRINGS 6
 #define RECORD_SUM 4
-#define STRING_NONE UINT32_MAX /* stored length of a NULL */
 
 /* Largest strings that are stored; anything longer is not ours. */
 #define PATH_BYTES_MAX 8192u
@@ -20,37 +21,31 @@
 #define WHY_BYTES_MAX 4096u
 #define JSON_BYTES_MAX (4u * 1024 * 1024)
 
-struct string_field {
-	char **at;
-	uint32_t max;
-};
-
-static void string_fields(struct record *r, struct string_field ret[RECORD_STRINGS])
+static void string_fields(struct record *r, struct field ret[RECORD_STRINGS])
 {
-	ret[0] = (struct string_field){&r->path, PATH_BYTES_MAX};
-	ret[1] = (struct string_field){&r->model, NAME_BYTES_MAX};
-	ret[2] = (struct string_field){&r->served_by, NAME_BYTES_MAX};
-	ret[3] = (struct string_field){&r->why, WHY_BYTES_MAX};
-	ret[4] = (struct string_field){&r->detail, JSON_BYTES_MAX};
-	ret[5] = (struct string_field){&r->quality, JSON_BYTES_MAX};
+	ret[0] = (struct field){&r->path, PATH_BYTES_MAX};
+	ret[1] = (struct field){&r->model, NAME_BYTES_MAX};
+	ret[2] = (struct field){&r->served_by, NAME_BYTES_MAX};
+	ret[3] = (struct field){&r->why, WHY_BYTES_MAX};
+	ret[4] = (struct field){&r->detail, JSON_BYTES_MAX};
+	ret[5] = (struct field){&r->quality, JSON_BYTES_MAX};
 }
 
 void record_finish(struct record *r)
 {
-	struct string_field f[RECORD_STRINGS];
+	struct field f[RECORD_STRINGS];
 
 	if (!r)
 		return;
 	string_fields(r, f);
-	for (size_t i = 0; i < RECORD_STRINGS; i++)
-		free(*f[i].at);
+	fields_free(f, RECORD_STRINGS);
 	*r = (struct record){0};
 }
 
 int record_copy(struct record *ret, const struct record *r)
 {
 	struct record copy = *r;
-	struct string_field f[RECORD_STRINGS];
+	struct field f[RECORD_STRINGS];
 	bool ok = true;
 
 	string_fields(&copy, f);
@@ -115,55 +110,29 @@ static void decode_fixed(struct rd *in, struct record *r)
 
 int record_encode(const struct record *r, struct buf *out)
 {
-	struct string_field f[RECORD_STRINGS];
+	struct field f[RECORD_STRINGS];
 	struct record view = *r;
-	size_t total = RECORD_FIXED + RECORD_STRINGS * 4 + RECORD_SUM;
+	size_t total;
 	struct wr w;
 	uint8_t *start;
 	int rc;
 
 	string_fields(&view, f);
-	for (size_t i = 0; i < RECORD_STRINGS; i++) {
-		size_t len = *f[i].at ? strlen(*f[i].at) : 0;
-
-		if (len > f[i].max)
-			return -E2BIG;
-		total += len;
-	}
+	rc = fields_size(f, RECORD_STRINGS, &total);
+	if (rc < 0)
+		return rc;
+	total += RECORD_FIXED + RECORD_SUM;
 	rc = buf_reserve(out, total);
 	if (rc < 0)
 		return rc;
 	start = (uint8_t *)out->data + out->len;
 	w.p = start;
 	encode_fixed(&w, r);
-	for (size_t i = 0; i < RECORD_STRINGS; i++) {
-		size_t len = *f[i].at ? strlen(*f[i].at) : 0;
-
-		wr_u32(&w, *f[i].at ? (uint32_t)len : STRING_NONE);
-		wr_bytes(&w, *f[i].at, len);
-	}
+	fields_write(&w, f, RECORD_STRINGS);
 	wr_u32(&w, crc32c(0, start, (size_t)(w.p - start)));
 	out->len += total;
 	out->data[out->len] = '\0';
 	return 0;
-}
-
-static int decode_string(struct rd *in, const struct string_field *f)
-{
-	uint32_t len = rd_u32(in);
-	const uint8_t *p;
-
-	if (in->bad)
-		return -EBADMSG;
-	if (len == STRING_NONE)
-		return 0;
-	if (len > f->max)
-		return -EBADMSG;
-	p = rd_bytes(in, len);
-	if (!p || memchr(p, '\0', len))
-		return -EBADMSG;
-	*f->at = strndup((const char *)p, len);
-	return *f->at ? 0 : -ENOMEM;
 }
 
 static bool fields_are_sane(const struct record *r)
@@ -179,11 +148,11 @@ int record_decode(const void *data, size_t len, struct record *ret, struct err *
 {
 	struct rd in = {.p = data, .end = (const uint8_t *)data + len};
 	scoped(record_finish) struct record r = {0};
-	struct string_field f[RECORD_STRINGS];
+	struct field f[RECORD_STRINGS];
 	struct rd sum;
-	int rc = 0;
+	int rc;
 
-	if (len < RECORD_FIXED + RECORD_STRINGS * 4 + RECORD_SUM)
+	if (len < RECORD_FIXED + RECORD_STRINGS * FIELD_LENGTH + RECORD_SUM)
 		return err_set(err, EBADMSG, "a stored record is too short");
 	in.end -= RECORD_SUM;
 	sum = (struct rd){.p = in.end, .end = in.end + RECORD_SUM};
@@ -195,8 +164,7 @@ int record_decode(const void *data, size_t len, struct record *ret, struct err *
 	if (!fields_are_sane(&r))
 		return err_set(err, EBADMSG, "a stored record makes no sense");
 	string_fields(&r, f);
-	for (size_t i = 0; !rc && i < RECORD_STRINGS; i++)
-		rc = decode_string(&in, &f[i]);
+	rc = fields_read(&in, f, RECORD_STRINGS);
 	if (rc == -ENOMEM)
 		return err_oom(err);
 	if (rc < 0 || rd_left(&in))
