@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* How calls end together with what is stored or removed in the same commit. */
+/* How calls end together with what is stored or removed in the same commit. Store
+ * thread; ledger_keep_part: any but the loop's. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,9 +21,9 @@ static bool is_late(const struct ledger_row *r, enum ledger_state to)
 	       !ledger_is_kept_part(r);
 }
 
-/* Changes the row in memory. -EINVAL. */
-static int row_end(struct ledger_row *r, enum ledger_state to, int64_t charged_ud,
-	int64_t now, struct err *err)
+/* Whether a row may end so, and what it has cost then, in *charged_ud. -EINVAL. */
+static int end_check(const struct ledger_row *r, enum ledger_state to,
+	int64_t *charged_ud, struct err *err)
 {
 	bool late = is_late(r, to);
 
@@ -32,11 +33,11 @@ static int row_end(struct ledger_row *r, enum ledger_state to, int64_t charged_u
 	if (!late && !ledger_is_arrow(r->state, to))
 		return err_set(err, EINVAL, "call %" PRIu64 " is %s and cannot be %s",
 			r->id, ledger_state_name(r->state), ledger_state_name(to));
-	if (to == LEDGER_SETTLED && (charged_ud < 0 || charged_ud > LEDGER_AMOUNT_MAX))
+	if (to == LEDGER_SETTLED &&
+		(*charged_ud < 0 || *charged_ud > LEDGER_AMOUNT_MAX))
 		return err_set(err, EINVAL, "a settled call needs what it cost");
-	if (late && charged_ud < r->charged_ud)
-		charged_ud = r->charged_ud;
-	ledger_become(r, to, charged_ud, now);
+	if (late && *charged_ud < r->charged_ud)
+		*charged_ud = r->charged_ud;
 	return 0;
 }
 
@@ -76,19 +77,17 @@ int ledger_close_in(struct cache *c, MDB_txn *txn, const struct ledger_close *cl
 	const struct digest *key, uint32_t draw, struct err *err)
 {
 	scoped(ledger_row_finish) struct ledger_row k = {0};
-	struct ledger_row was = {0};
-	int64_t now;
+	int64_t now, charged = close->charged_ud;
 	int r = ledger_tick(c, txn, &now);
 
 	if (!r && close->id) {
 		r = ledger_get(c, txn, close->id, &k, err);
 		if (!r)
 			r = ledger_set_text(&k.why, close->why);
-		was = k;
 		if (!r)
-			r = row_end(&k, close->to, close->charged_ud, now, err);
+			r = end_check(&k, close->to, &charged, err);
 		if (!r)
-			r = ledger_put(c, txn, &was, &k);
+			r = ledger_change(c, txn, &k, close->to, charged, now);
 	}
 	if (!r && close->drops_parts && close->id)
 		r = parts_drop(c, txn, &k.key, k.draw, now);
@@ -114,7 +113,7 @@ static int keep_run(struct op *op, MDB_txn *txn)
 	scoped(ledger_row_finish) struct ledger_row k = {0};
 	struct ledger_row was = {0};
 	struct blob_ref ref = {0};
-	int64_t now = 0;
+	int64_t now, charged = o->charged_ud;
 	int r;
 
 	o->err = (struct err){0};
@@ -122,10 +121,7 @@ static int keep_run(struct op *op, MDB_txn *txn)
 	if (!r)
 		r = ledger_set_text(&k.uri, o->uri);
 	if (!r)
-		r = ledger_now(c, txn, &now);
-	was = k;
-	if (!r)
-		r = row_end(&k, LEDGER_SETTLED, o->charged_ud, now, &o->err);
+		r = end_check(&k, LEDGER_SETTLED, &charged, &o->err);
 	if (r < 0) {
 		op->is_untouched = true;
 		return r;
@@ -135,6 +131,8 @@ static int keep_run(struct op *op, MDB_txn *txn)
 		r = blob_adopt(c, txn, o->w, &ref);
 	if (r < 0)
 		return r;
+	was = k;
+	ledger_become(&k, LEDGER_SETTLED, charged, now);
 	k.blob = ref.sha;
 	k.blob_id = ref.id;
 	k.blob_size = ref.size;

@@ -263,7 +263,6 @@ static int instead_release(struct reserve_op *o, MDB_txn *txn, const struct orde
 
 	for (size_t i = 0; !r && i < d->n_instead; i++) {
 		scoped(ledger_row_finish) struct ledger_row k = {0};
-		struct ledger_row was;
 
 		r = ledger_get(o->cache, txn, d->instead[i], &k, &o->err);
 		if (r < 0 || k.state == LEDGER_RELEASED)
@@ -272,9 +271,7 @@ static int instead_release(struct reserve_op *o, MDB_txn *txn, const struct orde
 			return err_set(&o->err, EINVAL,
 				"call %" PRIu64 " is %s and cannot give way", k.id,
 				ledger_state_name(k.state));
-		was = k;
-		ledger_become(&k, LEDGER_RELEASED, 0, o->now_ms);
-		r = ledger_put(o->cache, txn, &was, &k);
+		r = ledger_change(o->cache, txn, &k, LEDGER_RELEASED, 0, o->now_ms);
 	}
 	return r;
 }

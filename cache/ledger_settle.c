@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Calls of unknown outcome, and the UNKNOWN records that tell people of them. */
+/* Calls of unknown outcome, and the UNKNOWN records that tell people of them. Store
+ * thread; ledger_settle: any but the loop's. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -27,7 +28,6 @@ int ledger_write_off(
 
 	for (size_t i = 0; !r && i < ids.n; i++) {
 		scoped(ledger_row_finish) struct ledger_row k = {0};
-		struct ledger_row was;
 
 		r = ledger_get_open(c, txn, ids.id[i], &k, NULL);
 		if (r < 0 || !is_unknown_of(&k, draw))
@@ -35,10 +35,8 @@ int ledger_write_off(
 		r = ledger_tick(c, txn, &now);
 		if (!r)
 			r = ledger_set_text(&k.why, "written off by rm");
-		was = k;
-		ledger_become(&k, LEDGER_SETTLED, k.held_ud, now);
 		if (!r)
-			r = ledger_put(c, txn, &was, &k);
+			r = ledger_change(c, txn, &k, LEDGER_SETTLED, k.held_ud, now);
 		any = true;
 	}
 	return r < 0 ? r : any;
@@ -113,7 +111,6 @@ static int settle_run(struct op *op, MDB_txn *txn)
 	struct settle_op *o = container_of(op, struct settle_op, op);
 	struct cache *c = o->cache;
 	scoped(ledger_row_finish) struct ledger_row k = {0};
-	struct ledger_row was;
 	int64_t now;
 	int r;
 
@@ -128,10 +125,8 @@ static int settle_run(struct op *op, MDB_txn *txn)
 		return r;
 	}
 	r = ledger_tick(c, txn, &now);
-	was = k;
-	ledger_become(&k, LEDGER_SETTLED, o->charged_ud, now);
 	if (!r)
-		r = ledger_put(c, txn, &was, &k);
+		r = ledger_change(c, txn, &k, LEDGER_SETTLED, o->charged_ud, now);
 	return r < 0 ? r : record_clear(c, txn, &k.key);
 }
 

@@ -69,6 +69,9 @@ bool ledger_is_arrow(enum ledger_state from, enum ledger_state to);
 /* The new state with all that goes with it; strings that ended are freed. */
 void ledger_become(
 	struct ledger_row *r, enum ledger_state to, int64_t charged_ud, int64_t now_ms);
+/* The same, with the row, `open` and totals in the store. */
+int ledger_change(struct cache *c, MDB_txn *txn, struct ledger_row *r,
+	enum ledger_state to, int64_t charged_ud, int64_t now_ms);
 /* A copy in place of *at; NULL leaves it. -ENOMEM. */
 int ledger_set_text(char **at, const char *text);
 /* -EBADMSG with the sentence about it; id 0: not one row. */
