@@ -69,16 +69,6 @@ struct cache_place {
 #define CACHE_DEPTH_MAX 32
 #define CACHE_NAME_MAX 255
 
-/* Stores a record: index, listing, totals, in one durable commit. GENERATED takes over
- * the bytes of `w` (finished by the call, freed by the caller) and sets blob fields;
- * FAILED and UNKNOWN take w == NULL. A FAILED record is replaced by any later one.
- * Money is not counted here: charged_ud is for people, totals follow the rows of
- * cache/ledger.h. Several files, or one that was paid for: cache_commit_all.
- * -EEXIST: this draw is generated already (the bytes are dropped). -ENOSPC. */
-struct blob_writer;
-int cache_commit(struct cache *c, const struct cache_place *place, struct record *rec,
-	struct blob_writer *w, struct blob_writer *orig, struct err *err);
-
 /* rm: the current draw goes to the history, the next open is a new one. A FAILED or
  * UNKNOWN record is cleared; calls of unknown outcome for it are written off (they stay
  * spent), also where no record tells of them. -ENOENT nothing recorded. */
@@ -102,6 +92,7 @@ int cache_history_list(struct cache *c, uint64_t dir,
 
 /* ---- bytes ---- */
 
+struct blob_writer;
 #define CACHE_CHUNK (1024u * 1024u - 16u)
 
 /* A new blob; chunks reach the disk as they are written, in commits of at most 8 MiB;
@@ -139,6 +130,10 @@ int cache_view_iov(struct cache_view *v, uint64_t blob_id, uint64_t size, uint64
 /* A copy, for pool work. Reads all of len or fails. */
 int cache_read(struct cache *c, uint64_t blob_id, uint64_t size, uint64_t off,
 	void *buf, size_t len, struct err *err);
+
+/* Appends all bytes of a stored blob to a writer. Pool work. */
+int cache_copy(struct cache *c, uint64_t blob_id, uint64_t size, struct blob_writer *to,
+	struct err *err);
 
 /* ---- the listed tree ---- */
 

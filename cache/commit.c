@@ -248,13 +248,3 @@ int cache_commit_all(struct cache *c, struct cache_item *items, size_t n, bool *
 	}
 	return 0;
 }
-
-int cache_commit(struct cache *c, const struct cache_place *place, struct record *rec,
-	struct blob_writer *w, struct blob_writer *orig, struct err *err)
-{
-	struct cache_item item = {.place = place, .rec = rec, .w = w, .orig = orig};
-	bool is_new = false;
-	int r = cache_commit_all(c, &item, 1, &is_new, err);
-
-	return r < 0 || is_new ? r : file_tell(-EEXIST, "cannot store the file", err);
-}

@@ -154,8 +154,6 @@ int file_tell(int r, const char *what, struct err *err)
 	switch (-r) {
 	case 0:
 		return 0;
-	case EEXIST:
-		return err_set(err, EEXIST, "%s: it is generated already", what);
 	case ENOENT:
 		return err_set(err, ENOENT, "%s: nothing is recorded", what);
 	case ENOSPC:

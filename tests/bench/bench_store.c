@@ -17,9 +17,10 @@
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
 #include "cache/index.h"
+#include "tests/support/commit_file.h"
 
 #define STEP (1u << 20)
-#define LISTED 100000 /* files in one directory, through cache_commit */
+#define LISTED 100000 /* files in one directory, through cache_commit_all */
 #define COMMITTERS 256
 #define ROWS_PER_COMMIT 100000
 #define LOOKUPS 2000000
@@ -128,7 +129,7 @@ static double store_blob(struct bench *b, uint64_t salt)
 		r = blob_writer_write(w, b->data, STEP, &err);
 	}
 	if (!r)
-		r = cache_commit(b->cache, &place, &rec, w, NULL, &err);
+		r = commit_file(b->cache, &place, &rec, w, NULL, &err);
 	if (r < 0)
 		die("store", r, &err);
 	blob_writer_free(w);
@@ -194,7 +195,7 @@ static void *committer_main(void *arg)
 		name[3] = file;
 		place_of(&place, &key, name, n);
 		if (!r)
-			r = cache_commit(b->cache, &place, &rec, w, NULL, &err);
+			r = commit_file(b->cache, &place, &rec, w, NULL, &err);
 		if (r < 0)
 			die("commit", r, &err);
 		blob_writer_free(w);

@@ -10,6 +10,7 @@
 #include "backend/engine/engine.h"
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
+#include "tests/support/commit_file.h"
 
 #define BLOCK (1u << 20)
 
@@ -70,7 +71,7 @@ static int add(struct cache *c, struct prompt *prompt, int take, uint64_t size,
 	rec.detail = strdup("{}");
 	rec.quality = strdup("{}");
 	if (r == 0)
-		r = cache_commit(c, &rp.place, &rec, w, NULL, err);
+		r = commit_file(c, &rp.place, &rec, w, NULL, err);
 	blob_writer_free(w);
 	return r;
 }

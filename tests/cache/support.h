@@ -10,6 +10,7 @@
 
 #include "cache/base/mem.h"
 #include "cache/cache.h"
+#include "tests/support/commit_file.h"
 #include "tests/support/tap.h"
 
 struct fixture {
@@ -117,7 +118,7 @@ static inline int put_bytes(struct cache *c, const struct cache_place *place,
 	int r = w ? blob_writer_write(w, data, len, err) : -ENOMEM;
 
 	if (!r)
-		r = cache_commit(c, place, rec, w, NULL, err);
+		r = commit_file(c, place, rec, w, NULL, err);
 	blob_writer_free(w);
 	return r;
 }

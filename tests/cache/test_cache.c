@@ -61,7 +61,7 @@ static void a_failure_is_replaced(void)
 
 	fixture_start(&f, 0);
 	spot_init(&s, "a fox", "imagen-3", "1.png");
-	CHECK_INT(cache_commit(f.cache, &s.place, &rec, NULL, NULL, &err), 0);
+	CHECK_INT(commit_file(f.cache, &s.place, &rec, NULL, NULL, &err), 0);
 	CHECK_INT(cache_brief(f.cache, &s.key, &b, NULL), 0);
 	CHECK_INT(b.state, RECORD_FAILED);
 	CHECK_INT(b.retry_at_ms, 77);
@@ -70,7 +70,7 @@ static void a_failure_is_replaced(void)
 	record_finish(&got);
 	rec.state = RECORD_UNKNOWN;
 	rec.estimate_ud = 25000;
-	CHECK_INT(cache_commit(f.cache, &s.place, &rec, NULL, NULL, &err), 0);
+	CHECK_INT(commit_file(f.cache, &s.place, &rec, NULL, NULL, &err), 0);
 	CHECK_INT(cache_totals(f.cache, 1, NULL, &t), 0);
 	CHECK_INT(t.unknown_ud, 0); /* money is the ledger's */
 	CHECK_INT(t.spent_ud, 0);
@@ -83,7 +83,7 @@ static void a_failure_is_replaced(void)
 	CHECK_INT(t.spent_ud, 0);
 	CHECK_INT(t.generated, 1);
 	CHECK_INT(t.requests, 3);
-	CHECK_INT(cache_commit(f.cache, &s.place, &rec, NULL, NULL, &err), -EEXIST);
+	CHECK_INT(commit_file(f.cache, &s.place, &rec, NULL, NULL, &err), -EEXIST);
 	fixture_end(&f);
 }
 
@@ -100,7 +100,7 @@ static void an_unknown_one_is_cleared(void)
 
 	fixture_start(&f, 0);
 	spot_init(&s, "a fox", "imagen-3", "1.png");
-	CHECK_INT(cache_commit(f.cache, &s.place, &rec, NULL, NULL, &err), 0);
+	CHECK_INT(commit_file(f.cache, &s.place, &rec, NULL, NULL, &err), 0);
 	CHECK_INT(cache_remove(f.cache, &s.place, &err), 0);
 	CHECK_INT(cache_brief(f.cache, &s.key, NULL, &draw), -ENOENT);
 	CHECK_INT(draw, 0);
@@ -278,7 +278,7 @@ static void bad_places_are_refused(void)
 	s.place.n = 1;
 	CHECK_INT(put_file(f.cache, &s.place, 10, 1), -EINVAL);
 	s.place.n = 4;
-	CHECK_INT(cache_commit(f.cache, &s.place, &rec, NULL, NULL, &err), -EINVAL);
+	CHECK_INT(commit_file(f.cache, &s.place, &rec, NULL, NULL, &err), -EINVAL);
 	rec.detail = NULL;
 	rec.model = name;
 	CHECK_INT(put_bytes(f.cache, &s.place, "x", 1, &rec, &err), -E2BIG);

@@ -55,7 +55,7 @@ static void streaming_takes_little_memory(void)
 		peak = now > peak ? now : peak;
 	}
 	CHECK_INT(blob_writer_size(w), total * step);
-	CHECK_INT(cache_commit(f.cache, &s.place, &rec, w, NULL, &err), 0);
+	CHECK_INT(commit_file(f.cache, &s.place, &rec, w, NULL, &err), 0);
 	blob_writer_free(w);
 	printf("# %zu MiB of memory for %zu MiB\n", (peak - before) >> 20, total);
 	if (!IS_SANITIZED)
@@ -116,7 +116,7 @@ static void the_original_is_kept_beside(void)
 	orig = blob_writer_new(f.cache, &err);
 	CHECK_INT(blob_writer_write(w, "new", 3, &err), 0);
 	CHECK_INT(blob_writer_write(orig, "old!", 4, &err), 0);
-	CHECK_INT(cache_commit(f.cache, &s.place, &rec, w, orig, &err), 0);
+	CHECK_INT(commit_file(f.cache, &s.place, &rec, w, orig, &err), 0);
 	CHECK_INT(blob_writer_write(w, "x", 1, &err), -EINVAL);
 	blob_writer_free(w);
 	blob_writer_free(orig);
@@ -205,6 +205,38 @@ static void views_cross_chunks_and_clip(void)
 	fixture_end(&f);
 }
 
+static void copies_are_equal(void)
+{
+	static const size_t sizes[] = {1, 256u << 10, 2 * (size_t)CACHE_CHUNK + 7};
+	struct fixture f;
+
+	fixture_start(&f, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct record rec = generated("imagen-3");
+		struct blob_writer *w;
+		struct file_brief b = {0};
+		struct err err = {0};
+		struct spot from, to;
+		char name[2] = {(char)('1' + i), '\0'};
+
+		spot_init(&from, "a fox", "imagen-3", name);
+		spot_init(&to, "its copy", "imagen-3", name);
+		CHECK_INT(put_file(f.cache, &from.place, sizes[i], i), 0);
+		CHECK_INT(cache_brief(f.cache, &from.key, &b, NULL), 0);
+		w = blob_writer_new(f.cache, &err);
+		CHECK_INT(cache_copy(f.cache, b.blob_id, b.size, w, &err), 0);
+		CHECK_INT((int64_t)blob_writer_size(w), (int64_t)sizes[i]);
+		CHECK_INT(commit_file(f.cache, &to.place, &rec, w, NULL, &err), 0);
+		CHECK(file_is(f.cache, &to.place, sizes[i], i));
+		blob_writer_free(w);
+		w = blob_writer_new(f.cache, &err);
+		CHECK_INT(cache_copy(f.cache, 999, 5, w, &err), -EBADMSG);
+		CHECK(*err.why);
+		blob_writer_free(w);
+	}
+	fixture_end(&f);
+}
+
 /* Where address space is short the map is as large as fits. */
 static void a_small_address_space_is_enough(void)
 {
@@ -230,5 +262,5 @@ static void a_small_address_space_is_enough(void)
 
 TAP_MAIN(TAP_CASE(streaming_takes_little_memory), TAP_CASE(equal_bytes_are_kept_once),
 	TAP_CASE(the_original_is_kept_beside), TAP_CASE(abandoned_bytes_are_collected),
-	TAP_CASE(views_cross_chunks_and_clip),
+	TAP_CASE(views_cross_chunks_and_clip), TAP_CASE(copies_are_equal),
 	TAP_CASE(a_small_address_space_is_enough))

@@ -75,7 +75,7 @@ static void do_fail(struct model *m, struct model_file *p, struct totals *t,
 		.charged_ud = state == RECORD_FAILED ? 30 : 0,
 		.model = (char *)p->spot.name[2]};
 	struct err err = {0};
-	int r = cache_commit(m->f.cache, &p->spot.place, &rec, NULL, NULL, &err);
+	int r = commit_file(m->f.cache, &p->spot.place, &rec, NULL, NULL, &err);
 
 	if (p->state == RECORD_GENERATED) {
 		CHECK_INT(r, -EEXIST);

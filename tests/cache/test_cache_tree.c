@@ -52,7 +52,7 @@ static void directories_appear_with_files(void)
 	spot_init(&s, "a fox", "imagen-3", "1.png");
 	CHECK_INT(list_dir(f.cache, 1, 0, 0).n, 0);
 	CHECK_INT(cache_dir_find(f.cache, s.name, 2, &dir), -ENOENT);
-	CHECK_INT(cache_commit(f.cache, &s.place, &rec, NULL, NULL, &err), 0);
+	CHECK_INT(commit_file(f.cache, &s.place, &rec, NULL, NULL, &err), 0);
 	CHECK_INT(list_dir(f.cache, 1, 0, 0).n, 0);
 	CHECK_INT(put_file(f.cache, &s.place, 10, 1), 0);
 	CHECK_INT(cache_dir_find(f.cache, NULL, 0, &dir), 0);

@@ -58,7 +58,7 @@ static int commit(struct cache *c, struct blob_writer *w)
 	struct spot s;
 
 	spot_init(&s, "full", "imagen-3", "1.png");
-	return cache_commit(c, &s.place, &rec, w, NULL, NULL);
+	return commit_file(c, &s.place, &rec, w, NULL, NULL);
 }
 
 static void a_full_store_serves_from_memory(void)
