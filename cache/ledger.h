@@ -192,8 +192,6 @@ typedef int (*ledger_row_fn)(void *user, const struct ledger_row *row);
  * -EBADMSG: rows that cannot be read were passed over. */
 int ledger_each_open(
 	struct cache *c, const struct digest *key, ledger_row_fn fn, void *user);
-/* All rows, newest first; as above. */
-int ledger_each(struct cache *c, ledger_row_fn fn, void *user);
 
 /* ---- the check of the totals against the rows ---- */
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* What others ask of the ledger. While they look at a row, no transaction is open. */
+/* What others ask of the ledger, from any thread. While they look at a row, no
+ * transaction is open. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -152,51 +153,7 @@ int ledger_each_open(
 	return r ? r : page.is_damaged ? -EBADMSG : 0;
 }
 
-/* The rows at and below *id; *id becomes the next. */
-static int all_page(struct cache *c, uint64_t *id, struct page *p)
-{
-	struct db_read *read;
-	int r = db_read_begin(&c->db, &read);
-
-	if (r < 0)
-		return r;
-	for (int i = 0; !r && *id && i < ROWS_PER_READ; i++, --*id)
-		r = page_add(p, c, read->txn, *id);
-	db_read_end(&c->db, read);
-	return r;
-}
-
 void ledger_counter(const struct cache *c, char ret[static 32])
 {
 	snprintf(ret, 32, "ledger %" PRIu32, c->ns);
-}
-
-static int last_id(struct cache *c, uint64_t *ret)
-{
-	struct db_read *read;
-	char name[32];
-	int r = db_read_begin(&c->db, &read);
-
-	if (r < 0)
-		return r;
-	ledger_counter(c, name);
-	r = meta_get(read->txn, &c->db, name, ret);
-	db_read_end(&c->db, read);
-	return r;
-}
-
-int ledger_each(struct cache *c, ledger_row_fn fn, void *user)
-{
-	struct page page = {0};
-	uint64_t id = 0;
-	int r = last_id(c, &id);
-
-	while (!r && id) {
-		int shown;
-
-		r = all_page(c, &id, &page);
-		shown = page_show(&page, fn, user);
-		r = r ? r : shown;
-	}
-	return r ? r : page.is_damaged ? -EBADMSG : 0;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The lock file of a store; taken before there are threads, see cache/lock.h. */
 #include "cache/lock.h"
 
 #include <errno.h>
@@ -179,25 +180,4 @@ void store_lock_release(struct store_lock *l)
 		return;
 	close(l->fd);
 	free(l);
-}
-
-int store_lock_holder(const char *dir, int *ret_pid, char *ret_mountpoint, size_t size)
-{
-	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	scoped_free char *path = NULL;
-	scoped_fd int fd = -1;
-
-	if (asprintf(&path, "%s/%s", dir, LOCK_NAME) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fcntl(fd, F_OFD_GETLK, &fl) < 0)
-		return -errno;
-	if (fl.l_type == F_UNLCK)
-		return -ENOENT;
-	holder_read(fd, ret_pid, ret_mountpoint, size);
-	return 0;
 }

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* One process per store: a lock file that names its holder. */
-#include <stddef.h>
-#include <stddef.h>
-
 #include "cache/base/err.h"
 
 struct store_lock;
@@ -16,5 +13,3 @@ int store_lock_take(
 /* Writes who holds it ("pid\nmountpoint\n"), for others' sentences. */
 int store_lock_describe(struct store_lock *l, const char *mountpoint, struct err *err);
 void store_lock_release(struct store_lock *l); /* NULL is fine */
-/* Who holds it: 0 and the mount point ("" if not a mount), -ENOENT: nobody. */
-int store_lock_holder(const char *dir, int *ret_pid, char *ret_mountpoint, size_t size);

@@ -3,6 +3,7 @@
 #include "cache/base/buf.h"
 #include "cache/ledger_txn.h"
 #include "tests/cache/ledger_support.h"
+#include "tests/support/ledger_rows.h"
 
 static const enum ledger_state states[] = {LEDGER_RESERVED, LEDGER_SENT,
 	LEDGER_ACCEPTED, LEDGER_SETTLED, LEDGER_RELEASED, LEDGER_UNKNOWN};
@@ -263,12 +264,12 @@ static void rows_are_listed(void)
 	CHECK_INT(open_rows(f.cache, NULL), 90);
 	CHECK_INT(open_rows(f.cache, &s[0].key), 50);
 	CHECK_INT(open_rows(f.cache, &s[1].key), 40);
-	CHECK_INT(ledger_each(f.cache, count_row, &n), 0);
+	CHECK_INT(each_row(f.cache, count_row, &n), 0);
 	CHECK_INT(n, 100);
 	CHECK_INT(ledger_each_open(f.cache, NULL, take_id, names), 7);
 	CHECK_STR(names, "1 2 3 ");
 	names[0] = '\0';
-	CHECK_INT(ledger_each(f.cache, take_id, names), 7);
+	CHECK_INT(each_row(f.cache, take_id, names), 7);
 	CHECK(!strncmp(names, "100 99 98 ", 10) && strstr(names, "33 32 31 "));
 	f.config.ns = "google"; /* has a ledger of its own */
 	CHECK_INT(fixture_reopen(&f), 0);

@@ -8,6 +8,7 @@
 #include "cache/ledger_txn.h"
 #include "cache/totals.h"
 #include "tests/cache/ledger_support.h"
+#include "tests/support/ledger_rows.h"
 
 /* ---- the store behind the store's back ---- */
 
@@ -409,7 +410,7 @@ static void a_damaged_row_stops_spending(void)
 			cache_verify(f.cache, NULL, note, text, NULL, &err), -EBADMSG);
 		CHECK(strstr(text, "row 17 of the ledger is") != NULL);
 		/* The others can still be seen. */
-		CHECK_INT(ledger_each(f.cache, count_row, &n), i == 2 ? 0 : -EBADMSG);
+		CHECK_INT(each_row(f.cache, count_row, &n), i == 2 ? 0 : -EBADMSG);
 		CHECK_INT(n, CALLS - 1);
 		CHECK(scopes_are(&f, 450000, 250000, 250000));
 		fixture_end(&f);

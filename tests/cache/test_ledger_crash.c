@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "tests/cache/ledger_support.h"
+#include "tests/support/ledger_rows.h"
 
 #define KILLS 40
 #define PRICE 25000
@@ -68,7 +69,7 @@ static void child_main(struct fixture *f, int fd)
 		char name[24];
 		uint64_t id = 0;
 
-		ledger_each(f->cache, take_newest, &id);
+		each_row(f->cache, take_newest, &id);
 		spot_of(&s, name, id + 1); /* the id that it will have */
 		if (reserve_one(f->cache, &s.place, PRICE, NULL, &a) < 0)
 			_exit(2);
@@ -173,7 +174,7 @@ static void what_was_told_survives_a_kill(void)
 			!CHECK_INT(fixture_reopen(&f), 0))
 			break;
 		l = (struct look){.f = &f, .known = known};
-		CHECK_INT(ledger_each(f.cache, look_at, &l), 0);
+		CHECK_INT(each_row(f.cache, look_at, &l), 0);
 		CHECK(money_is(f.cache, l.spent, l.reserved, 0));
 		CHECK_INT(ledger_check(f.cache, NULL, &err), 0);
 		CHECK(money_is(f.cache, l.spent, l.reserved, 0));

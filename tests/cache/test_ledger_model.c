@@ -5,6 +5,7 @@
  *	test_ledger_model [SEED [STEPS]] */
 #include "cache/base/log.h"
 #include "tests/cache/ledger_support.h"
+#include "tests/support/ledger_rows.h"
 
 #define FILES 40
 #define USERS 3
@@ -475,8 +476,8 @@ static void all_is_the_same(struct model *m)
 	struct err err = {0};
 	int open = 0, n = 0;
 
-	CHECK_INT(ledger_each(m->f.cache, row_is_the_same, m), 0);
-	CHECK_INT(ledger_each(m->f.cache, count_row, &n), 0);
+	CHECK_INT(each_row(m->f.cache, row_is_the_same, m), 0);
+	CHECK_INT(each_row(m->f.cache, count_row, &n), 0);
 	CHECK_INT(n, m->n);
 	for (size_t i = 0; i < m->n; i++)
 		open += is_open(&m->call[i]);

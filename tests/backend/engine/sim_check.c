@@ -9,6 +9,7 @@
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
 #include "tests/backend/engine/sim.h"
+#include "tests/support/ledger_rows.h"
 
 #define ROWS_MAX 8000
 #define NAMES_MAX 200
@@ -436,7 +437,7 @@ void check_store(bool is_after, bool is_end)
 	/* LMDB lets nobody in any more where a header could not be written. */
 	if (is_shut())
 		return;
-	if (ledger_each(sim.cache, add_line, NULL) < 0)
+	if (each_row(sim.cache, add_line, NULL) < 0)
 		sim_fail("the ledger cannot be read");
 	for (uint32_t i = n_lines; i-- > 0;)
 		sim_say("  row %" PRIu64 " file %d draw %u: %s, held %" PRId64
