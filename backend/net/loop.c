@@ -335,8 +335,3 @@ void loop_stop(struct loop *l)
 	pthread_join(l->thread, NULL);
 	loop_free(l);
 }
-
-bool loop_is_here(const struct loop *l)
-{
-	return pthread_equal(pthread_self(), l->thread);
-}

@@ -4,8 +4,8 @@
  *
  * Posts and timers are structs inside their owner's struct, so that handing one over
  * never allocates and never fails. Callbacks run on the loop's thread, one at a time,
- * and must not block. Only loop_post, loop_is_here and loop_stop may be called from
- * other threads. */
+ * and must not block. Only loop_post and loop_stop may be called from other
+ * threads. */
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -40,7 +40,6 @@ void loop_stop(struct loop *l);
 
 /* Any thread. Runs `run` on the loop, in the order of the calls, never from inside. */
 void loop_post(struct loop *l, struct post *p, void (*run)(struct post *p));
-bool loop_is_here(const struct loop *l); /* is this the loop's thread? */
 
 /* ---- on the loop's thread only ---- */
 

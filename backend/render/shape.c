@@ -6,18 +6,6 @@
 
 #include "cache/base/mem.h"
 
-struct affine affine_mul(struct affine o, struct affine i)
-{
-	return (struct affine){
-		.a = o.a * i.a + o.c * i.b,
-		.b = o.b * i.a + o.d * i.b,
-		.c = o.a * i.c + o.c * i.d,
-		.d = o.b * i.c + o.d * i.d,
-		.e = o.a * i.e + o.c * i.f + o.e,
-		.f = o.b * i.e + o.d * i.f + o.f,
-	};
-}
-
 struct affine affine_turn(float radians, float cx, float cy)
 {
 	float s = sinf(radians), c = cosf(radians);

@@ -24,7 +24,6 @@ struct affine {
 	float a, b, c, d, e, f;
 };
 
-struct affine affine_mul(struct affine outer, struct affine inner);
 struct affine affine_turn(float radians, float cx, float cy);
 struct pt affine_apply(const struct affine *m, struct pt p);
 

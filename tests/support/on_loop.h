@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* Runs a function of the test on the loop's thread and waits for it. */
+#include <pthread.h>
 #include <semaphore.h>
 #include <time.h>
 
@@ -30,6 +31,20 @@ static inline void on_loop(struct loop *l, void (*run)(void *arg), void *arg)
 	loop_post(l, &o.post, on_loop_run);
 	sem_wait(&o.done);
 	sem_destroy(&o.done);
+}
+
+static inline void note_thread(void *arg)
+{
+	*(pthread_t *)arg = pthread_self();
+}
+
+/* The loop's own thread; from another one. */
+static inline pthread_t loop_thread_of(struct loop *l)
+{
+	pthread_t thread;
+
+	on_loop(l, note_thread, &thread);
+	return thread;
 }
 
 /* Seconds until it gives up; false then. */

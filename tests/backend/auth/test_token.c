@@ -18,6 +18,7 @@
 
 static struct tiny_server server;
 static struct loop *loop;
+static pthread_t loop_thread;
 static struct pool *pool;
 static struct http *http;
 static char *pem;
@@ -97,7 +98,7 @@ static void on_token(struct token_wait *wait, const char *bearer, const struct e
 {
 	struct waiter *w = container_of(wait, struct waiter, wait);
 
-	CHECK(loop_is_here(loop));
+	CHECK(pthread_equal(pthread_self(), loop_thread));
 	CHECK((bearer == NULL) == (err != NULL));
 	w->done++;
 	w->has_bearer = bearer != NULL;
@@ -534,6 +535,7 @@ static void begin(void)
 	cloud.status = 200;
 	tiny_start(&server, answer, NULL);
 	CHECK_INT(loop_start(&loop, NULL), 0);
+	loop_thread = loop_thread_of(loop);
 	CHECK_INT(pool_start(loop, 2, &pool, NULL), 0);
 	on_loop(loop, make_http, NULL);
 }

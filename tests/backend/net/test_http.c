@@ -16,6 +16,7 @@
 
 static struct tiny_server server;
 static struct loop *loop;
+static pthread_t loop_thread;
 static struct http *http;
 
 /* ---- the server's side ---- */
@@ -144,7 +145,7 @@ static void on_done(void *user, const struct http_answer *a, const struct err *e
 {
 	struct call *c = user;
 
-	CHECK(loop_is_here(loop));
+	CHECK(pthread_equal(pthread_self(), loop_thread));
 	c->done++;
 	c->answer = *a;
 	c->answer.location = a->location ? strdup(a->location) : NULL;
@@ -730,6 +731,7 @@ static void begin(void)
 	unsetenv("all_proxy");
 	tiny_start(&server, answer, NULL);
 	CHECK_INT(loop_start(&loop, NULL), 0);
+	loop_thread = loop_thread_of(loop);
 	on_loop(loop, make_http, NULL);
 }
 

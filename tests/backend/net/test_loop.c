@@ -10,6 +10,7 @@
 
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
+#include "tests/support/on_loop.h"
 #include "tests/support/tap.h"
 
 #define POSTS 20000
@@ -22,6 +23,7 @@ struct counted {
 
 static struct {
 	struct loop *loop;
+	pthread_t loop_thread;
 	int n, last, out_of_order, elsewhere;
 } seen;
 
@@ -30,7 +32,7 @@ static void count_post(struct post *p)
 	struct counted *c = container_of(p, struct counted, post);
 
 	seen.n++;
-	seen.elsewhere += !loop_is_here(seen.loop);
+	seen.elsewhere += !pthread_equal(pthread_self(), seen.loop_thread);
 	seen.out_of_order += c->serial != seen.last + 1;
 	seen.last = c->serial;
 }
@@ -41,6 +43,7 @@ static void every_post_runs_in_order_before_the_end(void)
 
 	memset(&seen, 0, sizeof(seen));
 	CHECK_INT(loop_start(&seen.loop, NULL), 0);
+	seen.loop_thread = loop_thread_of(seen.loop);
 	for (int i = 0; i < POSTS; i++) {
 		c[i].serial = i + 1;
 		loop_post(seen.loop, &c[i].post, count_post);
