@@ -2,21 +2,23 @@
 #pragma once
 /* All rows of a ledger, newest first; the product asks for the open ones only. */
 #include <errno.h>
+#include <stdbool.h>
 
-#include "cache/ledger_txn.h"
+#include "cache/ledger.h"
+
+#define ROWS_GAP 16 /* ids in a row that are not there: it was the end */
 
 static inline uint64_t last_row_id(struct cache *c)
 {
-	struct db_read *read;
 	uint64_t last = 0;
-	char name[32];
 
-	if (db_read_begin(&c->db, &read) < 0)
-		return 0;
-	ledger_counter(c, name);
-	if (meta_get(read->txn, &c->db, name, &last) < 0)
-		last = 0;
-	db_read_end(&c->db, read);
+	for (uint64_t id = 1; id <= last + ROWS_GAP; id++) {
+		struct ledger_row row = {0};
+
+		if (ledger_find(c, id, &row, NULL) != -ENOENT)
+			last = id;
+		ledger_row_finish(&row);
+	}
 	return last;
 }
 
@@ -31,13 +33,13 @@ static inline int each_row(struct cache *c, ledger_row_fn fn, void *user)
 		struct ledger_row row = {0};
 
 		r = ledger_find(c, id, &row, NULL);
-		if (!r) {
+		if (!r)
 			r = fn(user, &row);
-			ledger_row_finish(&row);
-		} else if (r == -EBADMSG || r == -ENOENT) {
+		else if (r == -EBADMSG || r == -ENOENT) {
 			is_damaged = is_damaged || r == -EBADMSG;
 			r = 0;
 		}
+		ledger_row_finish(&row);
 	}
 	return r ? r : is_damaged ? -EBADMSG : 0;
 }
