@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cache/base/buf.h"
 #include "cache/base/mem.h"
 
 #define ENTRY_BYTES (4 + 2 * 4 + 2 * 8 + 2 * 8 + 2 * 8 + 8)

@@ -35,20 +35,6 @@ static void drop_text(char **at)
 	*at = NULL;
 }
 
-int ledger_set_text(char **at, const char *text)
-{
-	char *copy;
-
-	if (!text)
-		return 0;
-	copy = strdup(text);
-	if (!copy)
-		return -ENOMEM;
-	free(*at);
-	*at = copy;
-	return 0;
-}
-
 void ledger_become(
 	struct ledger_row *r, enum ledger_state to, int64_t charged_ud, int64_t now_ms)
 {

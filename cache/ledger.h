@@ -21,6 +21,7 @@
  * the ledger's clock never goes back, also over restarts. Everything is per namespace
  * of the store. Tables: see cache/db.h. */
 #include "cache/cache.h"
+#include "cache/ledger_limit.h"
 
 enum ledger_state {
 	LEDGER_RESERVED = 1,
@@ -61,22 +62,6 @@ struct ledger_row {
 void ledger_row_finish(struct ledger_row *r);
 
 /* ---- budgets ---- */
-
-enum ledger_period { LEDGER_DAY, LEDGER_MONTH, LEDGER_TOTAL, LEDGER_PERIODS };
-#define LEDGER_ANY_UID UINT32_MAX
-
-struct ledger_limit {
-	enum ledger_period period;
-	int64_t udollars; /* spent + reserved may reach it, not pass it */
-	bool is_per_user; /* of each user by himself: */
-	uint32_t uid;     /* of this one only, or LEDGER_ANY_UID; else not looked at */
-};
-
-struct ledger_budget {
-	const struct ledger_limit *limit;
-	size_t n;
-	int64_t file_udollars; /* max_cost: of one file with all its parts; <0: none */
-};
 
 struct ledger_sums {
 	int64_t spent_ud, reserved_ud, unknown_ud; /* unknown is in spent too */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cache/base/mem.h"
-#include "cache/ledger_txn.h"
+#include "cache/ledger_row.h"
 
 void order_finish(struct order *d)
 {

@@ -3,14 +3,16 @@
  *
  * Stored: version 1, the fields of encode_fixed, then strings (cache/fields.h); numbers
  * little-endian. Pure, any thread. */
+#include "cache/ledger_row.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cache/base/buf.h"
+#include "cache/base/enc.h"
 #include "cache/base/mem.h"
 #include "cache/fields.h"
-#include "cache/ledger_txn.h"
 
 #define ROW_VERSION 1
 #define ROW_FIXED (2 + 32 + 4 * 4 + 2 * 8 + 3 * 4 + 8 + 3 * 8 + 32 + 2 * 8)
@@ -44,6 +46,20 @@ void ledger_row_finish(struct ledger_row *r)
 	string_fields(r, f);
 	fields_free(f, ROW_STRINGS);
 	*r = (struct ledger_row){0};
+}
+
+int ledger_set_text(char **at, const char *text)
+{
+	char *copy;
+
+	if (!text)
+		return 0;
+	copy = strdup(text);
+	if (!copy)
+		return -ENOMEM;
+	free(*at);
+	*at = copy;
+	return 0;
 }
 
 /* ---- encoding ---- */

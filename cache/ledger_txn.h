@@ -1,26 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* The ledger inside transactions: rows as they are stored, and what the operations on
- * files (cache/commit.c, cache/change.c) do with them. What writes is for the store
+/* The ledger inside transactions: its tables, and what the operations on files
+ * (cache/commit.c, cache/change.c) do with them. What writes is for the store
  * thread only. */
+#include "cache/ledger_row.h"
 #include "cache/store.h"
-
-#define LEDGER_AMOUNT_MAX (INT64_C(1000000000) * 1000000) /* 1e9 USD; sums fit */
-
-/* Appends the stored form. -ENOMEM; -E2BIG where a string is above its maximum. */
-int ledger_row_encode(const struct ledger_row *r, struct buf *out);
-/* -EBADMSG; hostile bytes are fine. */
-int ledger_row_decode(struct rd *in, uint64_t id, struct ledger_row *ret);
-/* Only what sums are made of: strings stay NULL, but for *ret_program, which is not
- * terminated and lives as long as the transaction. */
-int ledger_row_brief(struct rd *in, uint64_t id, struct ledger_row *ret,
-	const char **ret_program, size_t *ret_len);
-
-/* What a row adds to each of its totals. */
-struct totals ledger_share(const struct ledger_row *r);
-/* Whether it stands in `open`. */
-bool ledger_is_open(const struct ledger_row *r);
-bool ledger_is_kept_part(const struct ledger_row *r);
 
 void ledger_key(const struct cache *c, struct key *k, uint64_t id);
 /* -ENOENT, -EBADMSG, both with a sentence; -ENOMEM. err may be NULL. */
@@ -72,8 +56,6 @@ void ledger_become(
 /* The same, with the row, `open` and totals in the store. */
 int ledger_change(struct cache *c, MDB_txn *txn, struct ledger_row *r,
 	enum ledger_state to, int64_t charged_ud, int64_t now_ms);
-/* A copy in place of *at; NULL leaves it. -ENOMEM. */
-int ledger_set_text(char **at, const char *text);
 /* -EBADMSG with the sentence about it; id 0: not one row. */
 int ledger_damaged(uint64_t id, struct err *err);
 /* The sentence for a result that has none yet. Returns r. */

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache/base/buf.h"
 #include "cache/base/enc.h"
+#include "cache/base/err.h"
 #include "cache/base/mem.h"
 #include "cache/fields.h"
 

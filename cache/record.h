@@ -7,10 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cache/base/buf.h"
 #include "cache/base/digest.h"
-#include "cache/base/err.h"
 #include "cache/base/media_type.h"
+
+struct buf;
+struct err;
 
 enum record_state {
 	RECORD_GENERATED = 1,

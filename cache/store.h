@@ -9,7 +9,6 @@
 #include "cache/cache.h"
 #include "cache/db.h"
 #include "cache/lodge.h"
-#include "cache/ledger.h"
 #include "cache/saved.h"
 #include "cache/writer.h"
 

@@ -10,7 +10,7 @@
 #include "cache/base/buf.h"
 #include "cache/base/err.h"
 #include "cache/base/json.h"
-#include "cache/ledger.h"
+#include "cache/ledger_limit.h"
 
 struct word_list {
 	char **word; /* owned */

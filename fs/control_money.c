@@ -10,6 +10,7 @@
 #include "cache/base/json.h"
 #include "cache/base/mem.h"
 #include "cache/base/money.h"
+#include "cache/ledger.h"
 #include "fs/virtual/vfile.h"
 
 /* ---- quote ---- */

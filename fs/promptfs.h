@@ -8,7 +8,6 @@
 #include <stdatomic.h>
 
 #include "backend/engine/engine.h"
-#include "cache/ledger.h"
 #include "fs/config.h"
 #include "fs/grammar.h"
 

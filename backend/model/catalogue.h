@@ -11,8 +11,9 @@
 #include <stdint.h>
 
 #include "backend/request/request.h"
-#include "cache/base/buf.h"
 #include "cache/base/err.h"
+
+struct buf;
 
 enum model_kind { MODEL_PICTURE, MODEL_VIDEO, MODEL_TEXT };
 

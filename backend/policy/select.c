@@ -7,6 +7,7 @@
 
 #include "backend/policy/limits.h"
 #include "backend/policy/price.h"
+#include "cache/base/buf.h"
 #include "cache/base/mem.h"
 
 /* The specification's rule for `auto`. */

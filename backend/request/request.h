@@ -7,11 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cache/base/buf.h"
 #include "cache/base/digest.h"
 #include "cache/base/err.h"
-#include "cache/base/json.h"
 #include "cache/base/media_type.h"
+
+struct buf;
+struct cJSON;
 
 enum request_tree { TREE_PROMPTS, TREE_VIDEOS };
 
@@ -127,6 +128,6 @@ int request_key(const struct request *r, const char *ns, struct digest *ret);
 int request_job_key(const struct request *r, const char *ns, struct digest *ret);
 
 /* As the ledger keeps it, to go on after a restart: adds members to `o`. -ENOMEM. */
-int request_to_json(const struct request *r, cJSON *o);
+int request_to_json(const struct request *r, struct cJSON *o);
 /* The inverse; hostile values are fine. -EBADMSG, -ENOMEM. */
-int request_from_json(const cJSON *o, struct request *ret);
+int request_from_json(const struct cJSON *o, struct request *ret);

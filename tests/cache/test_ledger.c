@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Rows and their arrows. */
 #include "cache/base/buf.h"
-#include "cache/ledger_txn.h"
+#include "cache/base/enc.h"
+#include "cache/ledger_row.h"
 #include "tests/cache/ledger_support.h"
 #include "tests/support/ledger_rows.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 
+#include "cache/base/buf.h"
 #include "cache/base/enc.h"
 #include "cache/base/mem.h"
 #include "cache/record.h"

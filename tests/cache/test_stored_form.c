@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "cache/base/buf.h"
+#include "cache/base/enc.h"
 #include "cache/base/mem.h"
-#include "cache/ledger_txn.h"
+#include "cache/ledger_row.h"
 #include "cache/record.h"
 #include "tests/support/tap.h"
 

@@ -2,6 +2,9 @@
 /* What .cost says of a paid mount: the budget with all its limits, and what became of
  * the parts of a long video. A real store and ledger; the engine is the renderer's,
  * for nothing is sent here. */
+#include "cache/base/buf.h"
+#include "cache/base/json.h"
+#include "cache/ledger.h"
 #include "fs/virtual/budget.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "cache/base/buf.h"
 #include "fs/grammar.h"
 
 #include <errno.h>

@@ -8,6 +8,7 @@
 #include "backend/policy/limits.h"
 #include "backend/policy/price.h"
 #include "backend/policy/select.h"
+#include "cache/base/buf.h"
 #include "cache/base/mem.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cache/base/buf.h"
 #include "cache/base/mem.h"
 #include "fs/grammar.h"
 

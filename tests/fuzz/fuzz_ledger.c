@@ -9,7 +9,7 @@
 #include "cache/base/enc.h"
 #include "cache/base/json.h"
 #include "cache/base/mem.h"
-#include "cache/ledger_txn.h"
+#include "cache/ledger_row.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

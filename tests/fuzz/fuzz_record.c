@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache/base/buf.h"
 #include "cache/base/enc.h"
 #include "cache/base/mem.h"
 #include "cache/record.h"

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "cache/base/buf.h"
 #include "cache/base/mem.h"
 #include "tests/backend/policy/make_request.h"
 

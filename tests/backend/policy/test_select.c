@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "backend/policy/limits.h"
+#include "cache/base/buf.h"
 #include "cache/base/mem.h"
 #include "tests/backend/policy/make_request.h"
 

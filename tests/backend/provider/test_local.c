@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cache/base/buf.h"
 #include "cache/base/mem.h"
 #include "tests/support/tap.h"
 

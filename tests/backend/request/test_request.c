@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backend/request/request.h"
+#include "cache/base/buf.h"
 #include "cache/base/mem.h"
 #include "tests/support/tap.h"
 

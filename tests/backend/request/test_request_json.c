@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "backend/request/request.h"
+#include "cache/base/buf.h"
+#include "cache/base/json.h"
 #include "cache/base/mem.h"
 #include "tests/support/tap.h"
 
