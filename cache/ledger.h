@@ -134,22 +134,22 @@ struct ledger_close {
 /* A row that was written off before its result came after all takes the higher charge,
  * and the result is stored. */
 
-/* One file of a job, and the end of what was paid for it. GENERATED takes over the bytes
- * of `w`, and the provider's own of `orig` (or NULL), which are finished by the call and
- * freed by the caller, and sets the blob fields of `rec`; FAILED and UNKNOWN take
- * w == NULL. A FAILED record is replaced by any later one. Money is not counted here:
- * charged_ud is for people, totals follow the rows. */
+/* One file of a job, and the end of what was paid for it. GENERATED takes over the
+ * bytes of `w`, and the provider's own of `orig` (or NULL), which are finished by the
+ * call and freed by the caller, and sets the blob fields of `rec`; FAILED and UNKNOWN
+ * take w == NULL. A FAILED record is replaced by any later one. Money is not counted
+ * here: charged_ud is for people, totals follow the rows. */
 struct cache_item {
 	const struct cache_place *place;
 	struct record *rec;
 	struct blob_writer *w, *orig;
 	struct ledger_close close;
 };
-/* Stores the files of a job (index, listing, totals) and ends what was paid for them, in
- * one durable commit. Files that are generated already (somebody else's store of the
- * same draw) are left as they are and do not fail the others, and what was paid for them
- * ends all the same: is_new (may be NULL) says which were stored. Any other failure
- * stores nothing: -ENOSPC, -EINVAL, and those of ledger_move. */
+/* Stores the files of a job (index, listing, totals) and ends what was paid for them,
+ * in one durable commit. Files that are generated already (somebody else's store of
+ * the same draw) are left as they are and do not fail the others, and what was paid for
+ * them ends all the same: is_new (may be NULL) says which were stored. Any other
+ * failure stores nothing: -ENOSPC, -EINVAL, and those of ledger_move. */
 int cache_commit_all(struct cache *c, struct cache_item *items, size_t n, bool *is_new,
 	struct err *err);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Stored bytes, in place and as copies. Any thread, but nothing that waits between begin
- * and end. */
+/* Stored bytes, in place and as copies. Any thread, but nothing that waits between
+ * begin and end. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
