@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* The best file of each directory, as a row that sorts by grade and score. Store
+ * thread; cache_best: any. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+/* Bytes on their way into the store, chunk by chunk, and the manifests of those that
+ * are there. A writer belongs to one thread at a time; the chunks are committed by the
+ * store thread. */
 #include "cache/blob.h"
 
 #include <assert.h>

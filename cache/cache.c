@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* An open store: made, asked for its size and room, closed. Opened and closed by one
+ * thread; the rest any. */
 #include "cache/cache.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* verify: every page, record and blob, in short read transactions. The caller's
+ * thread, which is not the loop's. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>

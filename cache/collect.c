@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The chunks of dropped blobs are deleted piece by piece, on the store thread. */
 #include <errno.h>
 
 #include "cache/base/mem.h"

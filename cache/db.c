@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* The LMDB environment: opened, grown, its pool of read transactions. Any thread;
+ * growing is the store thread's. */
 #include "cache/db.h"
 
 #include <assert.h>

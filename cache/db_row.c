@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* Rows with their sums, scans, and the numbers in meta. Within a transaction of the
+ * caller. */
 #include <errno.h>
 #include <string.h>
 

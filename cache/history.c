@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Removed draws of files. Writing: store thread; listing: any. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* What stands in the index and the records of one file. Within a transaction of the
+ * caller; cache_find and cache_brief: any thread. */
 #include "cache/index.h"
 
 #include <errno.h>

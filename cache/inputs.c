@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* The files in inputs/. Any thread but the loop's; what changes is done on the store
+ * thread. */
 #include <errno.h>
 #include <string.h>
 

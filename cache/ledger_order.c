@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What cache/ledger_order.h says. Caller's thread. */
 #include "cache/ledger_order.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What cache/pages.h says. Any thread, on a map of its own. */
 #include "cache/pages.h"
 
 #include <errno.h>

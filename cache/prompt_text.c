@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* Each prompt's text, once, and prompts by their hash. Writing: store thread; reading:
+ * any. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

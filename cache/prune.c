@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* Removed draws go for good. Asked from any thread but the loop's, done on the store
+ * thread. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,7 +127,7 @@ static void forget(struct prune_op *p)
 }
 
 /* The last trace of a file in its directory goes with the last removed draw. */
-static int settle_dir(
+static int trace_drop(
 	struct cache *c, MDB_txn *txn, const struct item *item, struct entry *e)
 {
 	int r = history_is_left(c, txn, &item->key);
@@ -172,7 +174,7 @@ static int item_prune(struct prune_op *p, MDB_txn *txn, const struct item *item)
 	if (!r)
 		r = record_del(c, txn, &item->key, item->gone.draw);
 	if (!r)
-		r = settle_dir(c, txn, item, &e);
+		r = trace_drop(c, txn, item, &e);
 	if (r < 0)
 		return r;
 	p->rec[p->done++] = rec;

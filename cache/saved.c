@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What cache/saved.h says: any thread counts, the store thread writes. */
 #define LOG_TAG "store"
 #include "cache/saved.h"
 

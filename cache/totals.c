@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Totals of directories, models and scopes. Writing: store thread; reading: any. */
 #include "cache/totals.h"
 
 #include <errno.h>

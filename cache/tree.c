@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The listed tree. Writing: store thread; listing and finding: any. */
 #include "cache/tree.h"
 
 #include <errno.h>
@@ -246,7 +247,7 @@ int tree_unlist(struct cache *c, MDB_txn *txn, uint64_t dir, uint64_t cookie)
 }
 
 /* Lists or unlists a directory as its refs and pin demand, and those above it. */
-static int dir_settle(struct cache *c, MDB_txn *txn, uint64_t id, struct node *node)
+static int dir_relist(struct cache *c, MDB_txn *txn, uint64_t id, struct node *node)
 {
 	bool wanted = node->refs || node->is_pinned;
 	uint8_t b[8];
@@ -278,7 +279,7 @@ int tree_ref(struct cache *c, MDB_txn *txn, uint64_t dir)
 	if (r < 0)
 		return r;
 	node.refs++;
-	return dir_settle(c, txn, dir, &node);
+	return dir_relist(c, txn, dir, &node);
 }
 
 int tree_unref(struct cache *c, MDB_txn *txn, uint64_t dir)
@@ -291,7 +292,7 @@ int tree_unref(struct cache *c, MDB_txn *txn, uint64_t dir)
 	if (!node.refs)
 		return -EBADMSG;
 	node.refs--;
-	return dir_settle(c, txn, dir, &node);
+	return dir_relist(c, txn, dir, &node);
 }
 
 int tree_pin(struct cache *c, MDB_txn *txn, uint64_t dir, bool on)
@@ -302,7 +303,7 @@ int tree_pin(struct cache *c, MDB_txn *txn, uint64_t dir, bool on)
 	if (r < 0)
 		return r;
 	node.is_pinned = on;
-	return dir_settle(c, txn, dir, &node);
+	return dir_relist(c, txn, dir, &node);
 }
 
 /* 1 for an entry, 0 where the row is not one of a file or a directory. */

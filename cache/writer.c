@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The store thread: the queue and the group commit of cache/writer.h. */
 #include "cache/writer.h"
 
 #include <errno.h>

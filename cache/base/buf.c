@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What cache/base/buf.h says. A buffer belongs to one thread. */
 #include "cache/base/buf.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What cache/base/clk.h says. Any thread. */
 #include "cache/base/clk.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What cache/base/digest.h says, by OpenSSL. Any thread; a hasher belongs to one. */
 #include "cache/base/digest.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* CRC32C, by the processor where it can. Any thread. */
 #include "cache/base/enc.h"
 
 /* The table is linear: an entry is the sum (xor) of the entries of its bits, which are

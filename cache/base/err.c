@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What cache/base/err.h says. Nobody's state, any thread. */
 #include "cache/base/err.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What cache/base/json.h says, by cJSON. A tree belongs to one thread. */
 #include "cache/base/json.h"
 
 #include <errno.h>

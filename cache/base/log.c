@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What cache/base/log.h says. Any thread; level and target are set at start. */
 #include "cache/base/log.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What cache/base/media_type.h says. Pure, any thread. */
 #include "cache/base/media_type.h"
 
 #include <string.h>

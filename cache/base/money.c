@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What cache/base/money.h says. Pure, any thread. */
 #include "cache/base/money.h"
 
 #include <errno.h>

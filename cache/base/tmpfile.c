@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What cache/base/tmpfile.h says. Any thread. */
 #include "cache/base/tmpfile.h"
 
 #include <errno.h>
