@@ -188,13 +188,3 @@ void token_refused(struct token_source *t, const char *bearer)
 	if (t->token && !strcmp(t->token, bearer))
 		t->expires_ms = 0;
 }
-
-const struct credentials *token_credentials(const struct token_source *t)
-{
-	return &t->cred;
-}
-
-uint32_t token_refreshes(const struct token_source *t)
-{
-	return t->refreshes;
-}

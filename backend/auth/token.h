@@ -40,7 +40,3 @@ void token_forget(struct token_source *t, struct token_wait *w);
 /* A server answered 401 to this token: the next token_get fetches another. Of many who
  * were refused with the same token only the first matters. */
 void token_refused(struct token_source *t, const char *bearer);
-
-const struct credentials *token_credentials(const struct token_source *t);
-/* How many refreshes were sent; for status and tests. */
-uint32_t token_refreshes(const struct token_source *t);

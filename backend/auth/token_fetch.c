@@ -331,7 +331,6 @@ static int start(struct token_source *t, struct err *err)
 {
 	wipe_buf(&t->body);
 	wipe_buf(&t->answer);
-	t->refreshes++;
 	switch (t->cred.kind) {
 	case CREDENTIALS_SERVICE_ACCOUNT:
 		return t->cred.is_self_signed ? self_sign(t, err) : ask_account(t, err);

@@ -27,7 +27,6 @@ struct token_source {
 	struct buf body, answer;
 	int64_t clock_offset_s; /* of the token server, where it told */
 	bool is_retried;
-	uint32_t refreshes;
 };
 
 /* Asks; token_fetched is called later, or before it returns. */
