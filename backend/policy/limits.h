@@ -47,6 +47,10 @@ int limits_pixels(const struct model_row *row, const struct request *req,
 const struct seconds_rule *limits_seconds(
 	const struct model_row *row, const struct request *req);
 
+/* Is there a place to go on with a clip from? Only Vertex AI puts what it makes into a
+ * bucket and takes it back from there; NULL and "" are no bucket. */
+bool limits_may_extend(enum backend_id backend, const char *bucket);
+
 /* How a video is made: the seconds that its calls make and bill, in order, n of them.
  * Their sum may be larger than what was asked, where the model's lengths do not add up
  * to it; then it is cut. Cheapest first, then fewest calls.

@@ -206,6 +206,16 @@ int price_refusal(const struct model_row *row, const struct request *req,
 	return r;
 }
 
+struct price_scope price_scope_of(const struct catalogue *catalogue,
+	enum backend_id backend, const char *bucket, bool fallback, const char *today)
+{
+	return (struct price_scope){.catalogue = catalogue,
+		.backend = backend,
+		.fallback = fallback,
+		.may_extend = limits_may_extend(backend, bucket),
+		.today = today};
+}
+
 static bool estimate_of(const struct price_scope *s, const struct model_row *row,
 	const struct request *req, uint32_t takes, int64_t *ret)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* What a file costs by the catalogue. Pure; integer micro-US-dollars, rounded up once,
- * as a bill is. `takes` is how many files one job makes: N of count=N, else 1.
+/* What a file costs by the catalogue. Pure, any thread; integer micro-US-dollars,
+ * rounded up once, as a bill is. `takes` is how many files one job makes: N of count=N,
+ * else 1.
  *
  * Functions that need a price give -ENOENT with a sentence for a row without one, and
  * -EOVERFLOW for a sum above INT64_MAX. */
@@ -47,6 +48,10 @@ struct price_scope {
 	bool may_extend;   /* can long videos be extended there? see limits_segments */
 	const char *today; /* YYYY-MM-DD, UTC */
 };
+/* The scope of a mount. `bucket` as configured, NULL or "": none; `today` is borrowed.
+ * Whoever shows a price and whoever reserves it take it from here. */
+struct price_scope price_scope_of(const struct catalogue *catalogue,
+	enum backend_id backend, const char *bucket, bool fallback, const char *today);
 
 /* What is reserved: the dearest row that may serve the path. That is the row, its
  * fallback, and for each of them the successor price_successor() names. */

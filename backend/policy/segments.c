@@ -95,6 +95,11 @@ static int split_cheaply(
 	return 0;
 }
 
+bool limits_may_extend(enum backend_id backend, const char *bucket)
+{
+	return backend == BACKEND_VERTEX && bucket && *bucket;
+}
+
 /* One clip and as many extensions as it takes, if that bills less than `ret`. */
 static void try_extension(const struct extend_rule *extend,
 	const struct seconds_rule *rule, uint32_t total, struct segments *ret)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "backend/policy/limits.h"
 #include "cache/base/mem.h"
 #include "tests/backend/policy/make_request.h"
 
@@ -87,6 +88,43 @@ static void extension_is_cheaper(void)
 	CHECK_INT(v, 6000000);
 	CHECK_INT(price_refusal(row, &r, 1, false, &v, NULL), 0);
 	CHECK_INT(v, 6400000);
+	request_finish(&r);
+}
+
+/* One decision for what is shown and what is reserved. */
+static void scopes(void)
+{
+	static const struct {
+		enum backend_id backend;
+		const char *bucket;
+		bool may_extend;
+	} rows[] = {
+		{BACKEND_VERTEX, "clips", true},
+		{BACKEND_VERTEX, "gs://clips/", true},
+		{BACKEND_VERTEX, "", false},
+		{BACKEND_VERTEX, NULL, false},
+		{BACKEND_GEMINI, "clips", false},
+		{BACKEND_OPENAI, "clips", false},
+		{BACKEND_LOCAL, "clips", false},
+		{BACKEND_LOCAL, NULL, false},
+	};
+	const struct model_row *row = catalogue_find(cat, "veo-3.1");
+	struct request r;
+
+	test_request(&r, "a red fox", "15s.mp4", "");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct price_scope s = price_scope_of(
+			cat, rows[i].backend, rows[i].bucket, i % 2, TODAY);
+		int64_t v = 0;
+
+		CHECK(limits_may_extend(rows[i].backend, rows[i].bucket) ==
+			rows[i].may_extend);
+		CHECK(s.catalogue == cat && s.backend == rows[i].backend);
+		CHECK(s.fallback == i % 2 && s.may_extend == rows[i].may_extend);
+		CHECK_STR(s.today, TODAY);
+		CHECK_INT(price_worst(&s, row, &r, 1, &v, NULL), 0);
+		CHECK_INT(v, rows[i].may_extend ? 6000000 : 6400000);
+	}
 	request_finish(&r);
 }
 
@@ -229,5 +267,5 @@ static void end(void)
 }
 
 TAP_MAIN(TAP_CASE(begin), TAP_CASE(estimates), TAP_CASE(extension_is_cheaper),
-	TAP_CASE(actuals), TAP_CASE(refusals), TAP_CASE(worst_cases),
+	TAP_CASE(scopes), TAP_CASE(actuals), TAP_CASE(refusals), TAP_CASE(worst_cases),
 	TAP_CASE(successors_and_fallbacks), TAP_CASE(alternatives), TAP_CASE(end))
