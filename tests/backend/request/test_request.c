@@ -5,6 +5,7 @@
 #include "backend/request/request.h"
 #include "cache/base/buf.h"
 #include "cache/base/mem.h"
+#include "cache/base/str.h"
 #include "tests/support/tap.h"
 
 static void decodes_names(void)
@@ -349,6 +350,72 @@ static void keys(void)
 	request_finish(&b);
 }
 
+#define FOX "647c3a6520b87d387c85a08faff768cf92f436d1477dabb951d7c6417813beb4"
+
+/* What is stored is found by these: they never change. Half of a key is enough. */
+static void golden_keys(void)
+{
+	static const struct {
+		enum request_tree tree;
+		enum media_type type;
+		uint16_t take;
+		uint32_t seconds;
+		const char *model, *count, *path, *key, *job;
+	} rows[] = {
+		{TREE_PROMPTS, MEDIA_PNG, 1, 0, "imagen-3", NULL,
+			"prompts/" FOX "/imagen-3/1.png",
+			"d64b3901f941e701d20dd9de195e4c9f",
+			"b96d8c28234d483bc0ec85a50001564b"},
+		{TREE_PROMPTS, MEDIA_JPEG, 12, 0, "imagen-2", NULL,
+			"prompts/" FOX "/imagen-2/12.jpg",
+			"eeaa1e48aca5a70014c81260418597dd",
+			"a686db08fa522f58fa4cb0b1ae9450f0"},
+		{TREE_PROMPTS, MEDIA_PNG, 2, 0, "imagen-3", "4",
+			"prompts/" FOX "/imagen-3/count=4/2.png",
+			"bc84943654cb432b2bb39bc1377c49c1",
+			"15c4cbb283b942680ed716835fa56e53"},
+		{TREE_PROMPTS, MEDIA_TEXT, 3, 0, "gemini-pro", NULL,
+			"prompts/" FOX "/gemini-pro/3.txt",
+			"7cce4b5e5f81e655e56ab40f625bcc71",
+			"780647a0f612c816872f981ceb5698dc"},
+		{TREE_VIDEOS, MEDIA_MP4, 1, 30, "veo-2", NULL,
+			"videos/" FOX "/veo-2/30s.mp4",
+			"7303d975769748aa782d0de846fd2abe",
+			"e335ef243957bfb9d3271cc9bb143e93"},
+		{TREE_VIDEOS, MEDIA_MP4, 2, 8, "veo-2", NULL,
+			"videos/" FOX "/veo-2/8s-2.mp4",
+			"898cee8b380effdc48b6f007974e2472",
+			"aadb0676afaa6986fc67ff6ba046734e"},
+		{TREE_VIDEOS, MEDIA_MP4, 2, 8, "veo-1.5", "2",
+			"videos/" FOX "/veo-1.5/count=2/8s-2.mp4",
+			"afb6a1e38c6fdd40b7994b90768a9470",
+			"f761ef1ec5a2d9f0627f4d5059709aeb"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		scoped(buf_finish) struct buf path = {0};
+		char hex[DIGEST_HEX];
+		struct request r;
+		struct digest d;
+
+		make(&r, "a red fox", rows[i].model);
+		r.tree = rows[i].tree;
+		r.type = rows[i].type;
+		r.take = rows[i].take;
+		r.seconds = rows[i].seconds;
+		r.opt[OPT_COUNT] = rows[i].count ? strdup(rows[i].count) : NULL;
+		CHECK_INT(request_path(&r, &path), 0);
+		CHECK_STR(path.data, rows[i].path);
+		CHECK_INT(request_key(&r, "local", &d), 0);
+		digest_hex(&d, hex);
+		CHECK(str_starts(hex, rows[i].key));
+		CHECK_INT(request_job_key(&r, "vertex", &d), 0);
+		digest_hex(&d, hex);
+		CHECK(str_starts(hex, rows[i].job));
+		request_finish(&r);
+	}
+}
+
 static void takes_of_a_count_share_a_job(void)
 {
 	struct request a, b;
@@ -381,5 +448,5 @@ TAP_MAIN(TAP_CASE(decodes_names), TAP_CASE(refuses_names),
 	TAP_CASE(identity_is_sha256_of_text), TAP_CASE(spells),
 	TAP_CASE(spells_by_hash), TAP_CASE(spelling_round_trip),
 	TAP_CASE(canonical_values), TAP_CASE(refused_values), TAP_CASE(option_names),
-	TAP_CASE(paths), TAP_CASE(file_names), TAP_CASE(keys),
+	TAP_CASE(paths), TAP_CASE(file_names), TAP_CASE(keys), TAP_CASE(golden_keys),
 	TAP_CASE(takes_of_a_count_share_a_job))
