@@ -15,8 +15,6 @@
 
 struct buf;
 
-enum model_kind { MODEL_PICTURE, MODEL_VIDEO, MODEL_TEXT };
-
 enum model_protocol {
 	PROTOCOL_IMAGEN,       /* :predict */
 	PROTOCOL_GEMINI_IMAGE, /* :generateContent with image output */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Prompts from names and texts, and back into names. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The request itself, its components, its path and its keys. */
 #include "backend/request/request.h"
 
 #include <errno.h>
@@ -56,7 +57,7 @@ int request_file_name(const struct request *r, struct buf *ret)
 {
 	const char *ext = media_ext(r->type);
 
-	if (r->type != MEDIA_MP4)
+	if (!media_traits(r->type)->is_timed)
 		return buf_addf(ret, "%u.%s", r->take, ext);
 	if (r->take == 1)
 		return buf_addf(ret, "%us.%s", r->seconds, ext);
@@ -68,11 +69,6 @@ void components_finish(struct components *c)
 	for (uint32_t i = 0; i < c->n; i++)
 		free(c->name[i]);
 	*c = (struct components){0};
-}
-
-static const char *tree_name(enum request_tree tree)
-{
-	return tree == TREE_VIDEOS ? "videos" : "prompts";
 }
 
 static int add_component(struct components *c, struct buf *b)
@@ -108,7 +104,7 @@ static int add_options(const struct request *r, struct components *c, struct buf
 
 static int build(const struct request *r, struct components *c, struct buf *b)
 {
-	int e = buf_adds(b, tree_name(r->tree));
+	int e = buf_adds(b, media_tree_name(r->tree));
 
 	if (e == 0)
 		e = add_component(c, b);
@@ -204,8 +200,8 @@ int request_job_key(const struct request *r, const char *ns, struct digest *ret)
 
 	if (!request_is_file(r) || request_job_takes(r) == 1)
 		return request_key(r, ns, ret);
-	e = r->type == MEDIA_MP4 ? buf_addf(&file, "%us-*", r->seconds)
-				 : buf_adds(&file, "*");
+	e = media_traits(r->type)->is_timed ? buf_addf(&file, "%us-*", r->seconds)
+					    : buf_adds(&file, "*");
 	if (e == 0)
 		e = buf_addf(&file, ".%s", media_ext(r->type));
 	if (e == 0)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* What is asked: one media file, as its path says it. Plain values, no I/O.
+/* What is asked: one media file, as its path says it. Plain values, no I/O; whoever
+ * holds one owns it, on any thread.
  *
  * A request is complete when it names a file; a directory of the tree is a request
  * that is not complete yet (no model, no take). Copies share the prompt. */
@@ -13,8 +14,6 @@
 
 struct buf;
 struct cJSON;
-
-enum request_tree { TREE_PROMPTS, TREE_VIDEOS };
 
 /* In canonical order, which is alphabetical. The names are on the wire of the store's
  * keys: never rename. */
@@ -77,7 +76,7 @@ struct request {
 	char *opt[OPT_COUNT_]; /* canonical values, owned; NULL if not given */
 	enum media_type type;  /* MEDIA_NONE until the file is named */
 	uint16_t take;         /* 1..999, 0 until the file is named */
-	uint32_t seconds;      /* videos; 0 else */
+	uint32_t seconds;      /* of a timed medium; 0 else */
 };
 
 void request_finish(struct request *r);
@@ -110,7 +109,7 @@ struct components {
 	char *name[REQUEST_COMPONENTS_MAX]; /* owned */
 };
 void components_finish(struct components *c);
-/* name[0] is "prompts" or "videos". -ENOMEM. */
+/* name[0] is the tree's name: "prompts", "videos". -ENOMEM. */
 int request_components(const struct request *r, struct components *ret);
 
 /* The canonical path, which is the identity in the store:

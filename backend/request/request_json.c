@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* A request as a line of the ledger holds it. */
 #include <errno.h>
 #include <string.h>
 
@@ -6,13 +7,28 @@
 #include "cache/base/json.h"
 #include "cache/base/mem.h"
 
-static const enum media_type types[] = {MEDIA_PNG, MEDIA_JPEG, MEDIA_MP4, MEDIA_TEXT};
+/* "video" says which of the first two trees it is; only a later one is named. */
+static bool add_tree(cJSON *o, enum request_tree tree)
+{
+	return cJSON_AddBoolToObject(o, "video", tree == TREE_VIDEOS) &&
+	       (tree <= TREE_VIDEOS ||
+		       cJSON_AddStringToObject(o, "tree", media_tree_name(tree)));
+}
+
+static int read_tree(const cJSON *o, enum request_tree *ret)
+{
+	const char *name = json_str(o, "tree", NULL);
+
+	if (name)
+		return media_tree_find(name, ret);
+	*ret = json_bool(o, "video", false) ? TREE_VIDEOS : TREE_PROMPTS;
+	return 0;
+}
 
 int request_to_json(const struct request *r, cJSON *o)
 {
 	cJSON *options = cJSON_AddObjectToObject(o, "options");
-	bool ok = options &&
-		  cJSON_AddBoolToObject(o, "video", r->tree == TREE_VIDEOS) &&
+	bool ok = options && add_tree(o, r->tree) &&
 		  cJSON_AddStringToObject(o, "prompt", r->prompt->text) &&
 		  cJSON_AddStringToObject(o, "model", r->model) &&
 		  cJSON_AddStringToObject(o, "type", media_ext(r->type)) &&
@@ -54,12 +70,9 @@ int request_from_json(const cJSON *o, struct request *ret)
 	if (!*model || strlen(model) > REQUEST_MODEL_MAX || take < 1 ||
 		take > REQUEST_TAKE_MAX || seconds < 0 || seconds > UINT16_MAX)
 		return -EBADMSG;
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (!strcmp(type, media_ext(types[i])))
-			r.type = types[i];
-	if (r.type == MEDIA_NONE)
+	r.type = media_find(type);
+	if (r.type == MEDIA_NONE || read_tree(o, &r.tree) < 0)
 		return -EBADMSG;
-	r.tree = json_bool(o, "video", false) ? TREE_VIDEOS : TREE_PROMPTS;
 	memcpy(r.model, model, strlen(model) + 1);
 	r.take = (uint16_t)take;
 	r.seconds = (uint32_t)seconds;

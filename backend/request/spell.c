@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Escapes of path components. */
 #include "backend/request/spell.h"
 
 #include <errno.h>
