@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The rows: built in, merged with files of the user, found by name. */
 #include "backend/model/catalogue.h"
 
 #include <errno.h>

@@ -102,7 +102,7 @@ struct model_row {
 	size_t n_pixels;
 	struct seconds_rule seconds[ROW_SECONDS_RULES_MAX];
 	size_t n_seconds;
-	uint32_t seconds_max; /* of one path, made of several calls; 0: not a video */
+	uint32_t seconds_max; /* of one path, made of several calls; 0: not timed */
 	struct extend_rule extend;
 	struct row_price price;
 	bool refusal_is_full;     /* a refusal costs what the file would have cost */
@@ -143,7 +143,16 @@ const struct model_row *catalogue_at(const struct catalogue *c, size_t i);
 int catalogue_row_json(
 	const struct catalogue *c, const struct model_row *row, struct buf *ret);
 
-/* Can `backend` be asked for this model? The built-in renderer makes all but text. */
+/* Is it in this tree, and is the type one it makes, or not named yet? */
+bool row_makes(
+	const struct model_row *row, enum request_tree tree, enum media_type type);
+/* What it makes has seconds; is text; has pixels. */
+bool row_is_timed(const struct model_row *row);
+bool row_is_text(const struct model_row *row);
+bool row_has_pixels(const struct model_row *row);
+
+/* Can `backend` be asked for this model? The built-in renderer makes what has pixels.
+ */
 bool row_is_offered(const struct model_row *row, enum backend_id backend);
 /* Does the provider still have it on that day (YYYY-MM-DD)? Always so on BACKEND_LOCAL
  * and BACKEND_OPENAI. */

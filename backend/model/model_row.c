@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* A row from its JSON, and what can be asked of one. */
 #include "backend/model/model_row.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
 
-static const char *const kinds[] = {"picture", "video", "text"};
 static const char *const backends[] = {"local", "vertex", "gemini", "openai"};
 
 static const struct {
@@ -28,7 +28,7 @@ static const struct {
 
 const char *model_kind_name(enum model_kind k)
 {
-	return (unsigned)k < ARRAY_SIZE(kinds) ? kinds[k] : "";
+	return (size_t)k < kind_table_n ? kind_table[k].name : "";
 }
 
 const char *backend_name(enum backend_id b)
@@ -132,14 +132,16 @@ static int parse_note(const struct row_parser *p, const cJSON *m, struct model_r
 static int parse_kind(const struct row_parser *p, const cJSON *m, struct model_row *row)
 {
 	const char *s = cJSON_IsString(m) ? m->valuestring : "";
+	scoped(buf_finish) struct buf all = {0};
 
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (!strcmp(kinds[i], s)) {
+	for (size_t i = 0; i < kind_table_n; i++) {
+		if (!strcmp(kind_table[i].name, s)) {
 			row->kind = (enum model_kind)i;
 			return 0;
 		}
+		(void)buf_addf(&all, "%s%s", i ? ", " : "", kind_table[i].name);
 	}
-	return row_fail(p, "kind is none of picture, video, text");
+	return row_fail(p, "kind is none of %s", all.data ? all.data : "those known");
 }
 
 static int parse_protocol(
@@ -364,9 +366,9 @@ static int check_whole(const struct row_parser *p, const struct model_row *row)
 			return row_fail(p, "protocol %s does not make a %s",
 				protocols[i].name, model_kind_name(row->kind));
 	}
-	if ((row->kind == MODEL_VIDEO) != (row->seconds_max > 0))
+	if (row_is_timed(row) != (row->seconds_max > 0))
 		return row_fail(p, "a video model, and no other, has \"seconds\"");
-	if (row->kind != MODEL_VIDEO && row->extend.seconds)
+	if (!row_is_timed(row) && row->extend.seconds)
 		return row_fail(p, "only a video model has \"extend\"");
 	return 0;
 }
@@ -422,10 +424,32 @@ void row_finish(struct model_row *row)
 	*row = (struct model_row){0};
 }
 
+bool row_makes(
+	const struct model_row *row, enum request_tree tree, enum media_type type)
+{
+	return kind_table[row->kind].tree == tree &&
+	       (type == MEDIA_NONE || media_is_made_by(type, row->kind));
+}
+
+bool row_is_timed(const struct model_row *row)
+{
+	return kind_traits(row->kind)->is_timed;
+}
+
+bool row_is_text(const struct model_row *row)
+{
+	return kind_traits(row->kind)->is_text;
+}
+
+bool row_has_pixels(const struct model_row *row)
+{
+	return kind_traits(row->kind)->has_pixels;
+}
+
 bool row_is_offered(const struct model_row *row, enum backend_id backend)
 {
 	if (backend == BACKEND_LOCAL)
-		return row->kind != MODEL_TEXT;
+		return row_has_pixels(row);
 	return (unsigned)backend < BACKEND_COUNT_ && row->wire[backend];
 }
 

@@ -92,8 +92,9 @@ static int parse_tokens(
 /* 0 (free), or {"image":..}, {"second":..}, {"million_tokens":{..}}. */
 int row_parse_price(const struct row_parser *p, const cJSON *m, struct model_row *row)
 {
-	static const char *const units[] = {"image", "second", NULL};
-	const char *unit = units[row->kind];
+	const char *unit = row_is_text(row)    ? NULL
+			   : row_is_timed(row) ? "second"
+					       : "image";
 	const cJSON *e;
 	int r = 0;
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Options and values of a request against its row. */
 #include "backend/policy/limits.h"
 
 #include <errno.h>
@@ -73,23 +74,12 @@ static bool is_allowed(
 	}
 }
 
-static bool fits_kind(const struct model_row *row, const struct request *req)
-{
-	bool video = req->tree == TREE_VIDEOS;
-
-	if (video != (row->kind == MODEL_VIDEO))
-		return false;
-	if (req->type == MEDIA_NONE)
-		return true;
-	return (req->type == MEDIA_TEXT) == (row->kind == MODEL_TEXT);
-}
-
 static bool fits(
 	const struct model_row *row, const struct request *req, bool shape_only)
 {
 	struct segments s;
 
-	if (!fits_kind(row, req))
+	if (!row_makes(row, req->tree, req->type))
 		return false;
 	for (enum option_id id = 0; id < OPT_COUNT_; id++) {
 		const struct option_rule *rule = &row->option[id];
@@ -105,7 +95,7 @@ static bool fits(
 		if (!rule->is_taken || !is_allowed(rule, id, req->opt[id]))
 			return false;
 	}
-	return row->kind != MODEL_VIDEO || req->seconds == 0 ||
+	return !row_is_timed(row) || req->seconds == 0 ||
 	       (limits_segments(row, req, false, &s) == 0 &&
 		       (shape_only || limits_seconds_are_whole(row, req)));
 }
@@ -200,8 +190,9 @@ static int refuse_seconds(
 
 	if (req->seconds > row->seconds_max)
 		return err_set(err, EINVAL,
-			"%s makes videos of at most %u s, not %u; use %us.mp4",
-			row->name, row->seconds_max, req->seconds, row->seconds_max);
+			"%s makes %ss of at most %u s, not %u; use %us.%s", row->name,
+			model_kind_name(row->kind), row->seconds_max, req->seconds,
+			row->seconds_max, media_ext(req->type));
 	for (uint32_t i = 0; rule && i < rule->n; i++)
 		(void)buf_addf(&b, "%s%us",
 			i == 0             ? ""
@@ -209,9 +200,9 @@ static int refuse_seconds(
 					   : ", ",
 			rule->seconds[i]);
 	return err_set(err, EINVAL,
-		"%s cannot make a video of %u s%s%s; use %s, or up to %us in parts%s",
-		row->name, req->seconds, res ? " at " : "", res ? res : "",
-		b.data ? b.data : "", row->seconds_max,
+		"%s cannot make a %s of %u s%s%s; use %s, or up to %us in parts%s",
+		row->name, model_kind_name(row->kind), req->seconds, res ? " at " : "",
+		res ? res : "", b.data ? b.data : "", row->seconds_max,
 		rule && rule->res[0] ? ", or another res=" : "");
 }
 
@@ -284,7 +275,7 @@ int limits_check(
 
 	if (r < 0)
 		return r;
-	if (!fits_kind(row, req))
+	if (!row_makes(row, req->tree, req->type))
 		return err_set(err, EINVAL, "%s is a %s model and does not make a .%s",
 			row->name, model_kind_name(row->kind), media_ext(req->type));
 	for (enum option_id id = 0; id < OPT_COUNT_; id++) {
@@ -293,7 +284,7 @@ int limits_check(
 			return r;
 	}
 	r = check_together(row, req, err);
-	if (r < 0 || row->kind != MODEL_VIDEO)
+	if (r < 0 || !row_is_timed(row))
 		return r;
 	return limits_segments(row, req, false, &s) < 0 ||
 			       !limits_seconds_are_whole(row, req)
@@ -356,11 +347,11 @@ bool limits_seed(const struct request *req, uint64_t *ret)
 int limits_pixels(const struct model_row *row, const struct request *req,
 	uint32_t *ret_w, uint32_t *ret_h)
 {
-	enum option_id by = row->kind == MODEL_VIDEO ? OPT_RES : OPT_SIZE;
+	enum option_id by = row_is_timed(row) ? OPT_RES : OPT_SIZE;
 	const char *size = limits_value(row, req, by);
 	const char *aspect = limits_value(row, req, OPT_ASPECT);
 
-	if (!row->n_pixels && row->kind == MODEL_PICTURE) {
+	if (!row->n_pixels && row_has_pixels(row) && !row_is_timed(row)) {
 		*ret_w = PIXELS_UNKNOWN_WIDTH;
 		*ret_h = PIXELS_UNKNOWN_HEIGHT;
 		return 0;

@@ -43,7 +43,8 @@ bool limits_seed(const struct request *req, uint64_t *ret);
 int limits_pixels(const struct model_row *row, const struct request *req,
 	uint32_t *ret_w, uint32_t *ret_h);
 
-/* The lengths of one call at the resolution in effect; NULL if it makes no videos. */
+/* The lengths of one call at the resolution in effect; NULL if it makes nothing timed.
+ */
 const struct seconds_rule *limits_seconds(
 	const struct model_row *row, const struct request *req);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Estimates, bills, and whom the worst case considers. */
 #include "backend/policy/price.h"
 
 #include <errno.h>
@@ -40,8 +41,8 @@ static bool is_silent(const struct model_row *row, const struct request *req)
 static int unit_price(const struct model_row *row, const struct request *req,
 	int64_t *ret, struct err *err)
 {
-	bool video = row->kind == MODEL_VIDEO;
-	const char *wanted = limits_value(row, req, video ? OPT_RES : OPT_SIZE);
+	bool timed = row_is_timed(row);
+	const char *wanted = limits_value(row, req, timed ? OPT_RES : OPT_SIZE);
 
 	if (!row->price.is_known)
 		return no_price(row, NULL, err);
@@ -52,7 +53,7 @@ static int unit_price(const struct model_row *row, const struct request *req,
 
 		if (have[0] && (!wanted || strcmp(have, wanted)))
 			continue;
-		*ret = video && is_silent(row, req)
+		*ret = timed && is_silent(row, req)
 			       ? row->price.classes[i].silent_udollars
 			       : row->price.classes[i].udollars;
 		return 0;
@@ -101,7 +102,7 @@ static int64_t tokens_out(const struct model_row *row, const struct request *req
 	double v = 0;
 
 	if (!limits_number(row, req, OPT_MAX_TOKENS, &v))
-		v = row->kind == MODEL_TEXT ? 8192 : 0;
+		v = row_is_text(row) ? 8192 : 0;
 	return v >= 0 && v <= UINT32_MAX ? (int64_t)v : UINT32_MAX;
 }
 
@@ -126,12 +127,12 @@ static int estimate_media(const struct model_row *row, const struct request *req
 
 	if (r < 0)
 		return r;
-	e->unit = row->kind == MODEL_VIDEO ? "second" : "image";
+	e->unit = row_is_timed(row) ? "second" : "image";
 	e->units = takes;
-	if (row->kind == MODEL_VIDEO) {
+	if (row_is_timed(row)) {
 		if (limits_segments(row, req, may_extend, &s) < 0)
-			return err_set(err, EINVAL, "%s cannot make a video of %u s",
-				row->name, req->seconds);
+			return err_set(err, EINVAL, "%s cannot make a %s of %u s",
+				row->name, model_kind_name(row->kind), req->seconds);
 		e->units = (int64_t)s.billed * takes;
 	}
 	r = tokens_price(row, tokens_in(row, req) * takes, tokens_out(row, req) * takes,
@@ -148,9 +149,8 @@ int price_estimate(const struct model_row *row, const struct request *req,
 	uint32_t takes, bool may_extend, struct price_estimate *ret, struct err *err)
 {
 	struct price_estimate e = {0};
-	int r = row->kind == MODEL_TEXT
-			? estimate_text(row, req, takes, &e, err)
-			: estimate_media(row, req, takes, may_extend, &e, err);
+	int r = row_is_text(row) ? estimate_text(row, req, takes, &e, err)
+				 : estimate_media(row, req, takes, may_extend, &e, err);
 
 	if (r == 0)
 		*ret = e;
@@ -174,12 +174,11 @@ int price_segment(const struct model_row *row, const struct request *req,
 int price_actual(const struct model_row *row, const struct request *req,
 	const struct usage *usage, int64_t *ret, struct err *err)
 {
-	int64_t unit = 0,
-		units = row->kind == MODEL_VIDEO ? usage->seconds : usage->images;
+	int64_t unit = 0, units = row_is_timed(row) ? usage->seconds : usage->images;
 	int64_t sum = 0;
 	int r = tokens_price(row, usage->tokens_in, usage->tokens_out, &sum, err);
 
-	if (r == 0 && row->kind != MODEL_TEXT && units > 0)
+	if (r == 0 && !row_is_text(row) && units > 0)
 		r = unit_price(row, req, &unit, err);
 	if (r < 0)
 		return r;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Ranking rows for auto, best and cheap. */
 #include "backend/policy/select.h"
 
 #include <errno.h>
@@ -93,23 +94,26 @@ static size_t rank(const struct select_env *env, bool cheap, const struct reques
 	return n;
 }
 
-/* The two models of the rule, the preferred one first. */
-static void rule_of(const struct request *req, const char *ret[static 2])
+/* The two models of the rule, the preferred one first; false where it says nothing. */
+static bool rule_of(const struct request *req, const char *ret[static 2])
 {
 	bool first;
 
-	if (req->tree == TREE_VIDEOS) {
+	if (media_is_made_by(req->type, MODEL_VIDEO)) {
 		first = req->seconds > LONG_VIDEO;
 		ret[0] = first ? "veo-2" : "veo-1.5";
 		ret[1] = first ? "veo-1.5" : "veo-2";
-	} else if (req->type == MEDIA_TEXT) {
+	} else if (media_is_made_by(req->type, MODEL_TEXT)) {
 		ret[0] = req->opt[OPT_IMAGE] ? "gemini-pro-vision" : "gemini-pro";
 		ret[1] = "gemini-3.8-flash";
-	} else {
+	} else if (media_is_made_by(req->type, MODEL_PICTURE)) {
 		first = req->prompt && req->prompt->codepoints > LONG_PROMPT;
 		ret[0] = first ? "imagen-3" : "imagen-2";
 		ret[1] = first ? "imagen-2" : "imagen-3";
+	} else {
+		return false;
 	}
+	return true;
 }
 
 static size_t pick_by_rule(const struct request *req, const struct option *list,
@@ -118,7 +122,8 @@ static size_t pick_by_rule(const struct request *req, const struct option *list,
 	const char *rule[2];
 	size_t found = 0;
 
-	rule_of(req, rule);
+	if (!rule_of(req, rule))
+		return 0;
 	for (size_t k = 0; k < 2; k++) {
 		for (size_t i = 0; i < n && found < max; i++) {
 			if (!strcmp(list[i].row->name, rule[k]))
