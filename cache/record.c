@@ -141,7 +141,7 @@ static bool fields_are_sane(const struct record *r)
 {
 	if (r->state < RECORD_GENERATED || r->state > RECORD_UNKNOWN)
 		return false;
-	if (r->type > MEDIA_TEXT)
+	if (!media_is_known(r->type))
 		return false;
 	return !r->grade || r->grade == '!' || (r->grade >= 'A' && r->grade <= 'D');
 }
