@@ -120,7 +120,7 @@ static int draw(const struct local *l, struct provider_job *job,
 {
 	scoped_fd int fd = -1;
 
-	if (job->req->type != MEDIA_MP4)
+	if (!media_traits(job->req->type)->is_timed)
 		return render_picture(spec, job->req->type, stop, to_sink, t, err);
 	fd = tmpfile_open(l->tmp_dir, err);
 	if (fd < 0)
@@ -145,7 +145,7 @@ static int local_work(void *ctx, struct provider_job *job, struct sink *sink,
 	spec.style = limits_value(job->row, job->req, OPT_STYLE);
 	spec.width = (int)o->width;
 	spec.height = (int)o->height;
-	if (job->req->type == MEDIA_MP4) {
+	if (media_traits(job->req->type)->is_timed) {
 		o->fps = frames_per_second(job);
 		spec.fps = (int)o->fps;
 		spec.duration_ms = (int64_t)job->req->seconds * 1000;
@@ -163,7 +163,7 @@ static int local_work(void *ctx, struct provider_job *job, struct sink *sink,
 static int local_can_make(void *ctx, const struct model_row *row,
 	const struct request *req, struct err *err)
 {
-	if (row->kind == MODEL_TEXT || req->type == MEDIA_TEXT)
+	if (row_is_text(row) || media_traits(req->type)->is_text)
 		return err_set(err, EOPNOTSUPP,
 			"the built-in renderer makes no text; mount with "
 			"-o backend=vertex, gemini or openai to use %s",

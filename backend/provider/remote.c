@@ -240,14 +240,6 @@ static int check_offered(
 		remote_name(r));
 }
 
-static bool is_kind(const struct model_row *row, const struct request *req)
-{
-	if ((req->tree == TREE_VIDEOS) != (row->kind == MODEL_VIDEO))
-		return false;
-	return req->type == MEDIA_NONE ||
-	       (req->type == MEDIA_TEXT) == (row->kind == MODEL_TEXT);
-}
-
 /* Names joined with '+'. */
 static uint32_t count_inputs(const char *value)
 {
@@ -293,7 +285,7 @@ int remote_can_make(const struct remote *r, const struct model_row *row,
 
 	if (e < 0)
 		return e;
-	if (!is_kind(row, req))
+	if (!row_makes(row, req->tree, req->type))
 		return err_set(err, EOPNOTSUPP, "%s is a %s model and makes no other",
 			row->name, model_kind_name(row->kind));
 	return check_sendable(r, row, req, err);

@@ -86,8 +86,9 @@ static int check_job(const struct remote *r, const struct wire_job *j, struct er
 	if (j->n_takes == 0 || j->n_takes > max)
 		return err_set(err, EINVAL, "%s makes at most %u in one call",
 			j->row->name, max);
-	if (j->row->kind == MODEL_VIDEO && j->seconds == 0)
-		return err_set(err, EINVAL, "a video of no seconds");
+	if (row_is_timed(j->row) && j->seconds == 0)
+		return err_set(err, EINVAL, "a %s of no seconds",
+			model_kind_name(j->row->kind));
 	if (j->video_uri && (j->seconds != WIRE_EXTENSION_SECONDS ||
 				    !wire_can_extend(j) || !is_clip(r, j->video_uri)))
 		return err_set(err, EINVAL, "%s cannot extend this clip", j->row->name);

@@ -131,14 +131,14 @@ bool wire_is_picture(const struct wire_answer *a, int32_t media)
 {
 	const struct wire_media *m = media < 0 ? NULL : &a->media[media];
 
-	return m && m->is_valid && (m->type == MEDIA_PNG || m->type == MEDIA_JPEG);
+	return m && m->is_valid && media_is_made_by(m->type, MODEL_PICTURE);
 }
 
 bool wire_is_video(const struct wire_answer *a, int32_t media)
 {
 	const struct wire_media *m = media < 0 ? NULL : &a->media[media];
 
-	return m && m->is_valid && m->type == MEDIA_MP4;
+	return m && m->is_valid && media_is_made_by(m->type, MODEL_VIDEO);
 }
 
 int32_t wire_media_of(const struct wire_answer *a, const cJSON *o, const char *name)
