@@ -57,8 +57,7 @@ ino_t ino_of_input(uint64_t number)
 /* The directory that the request names: tree, prompt, model, options in order. */
 static int ino_of_request(const struct request *r, ino_t *ret)
 {
-	ino_t ino =
-		child_of(FUSE_ROOT_ID, r->tree == TREE_VIDEOS ? "videos" : "prompts");
+	ino_t ino = child_of(FUSE_ROOT_ID, media_tree_name(r->tree));
 	scoped(components_finish) struct components c = {0};
 
 	if (r->prompt)
@@ -157,10 +156,10 @@ int ino_of_place(const struct place *p, const char *name, ino_t *ret)
 	return r;
 }
 
-/* No H.264 stream of ours or of today's models comes near 40 Mbit/s at 4K. */
 off_t placeholder_size(const struct request *req)
 {
-	int64_t bytes = (int64_t)req->seconds * 5 * 1000 * 1000 + (8 << 20);
+	int64_t second = media_traits(req->type)->second_bytes;
+	int64_t bytes = (int64_t)req->seconds * second + (8 << 20);
 
 	if (bytes < PLACEHOLDER_SIZE)
 		return PLACEHOLDER_SIZE;

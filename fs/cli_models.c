@@ -21,7 +21,7 @@ static const char help[] =
 
 static void format_price(const struct model_row *row, struct buf *out)
 {
-	const char *unit = row->kind == MODEL_VIDEO ? "s" : "picture";
+	const char *unit = row_is_timed(row) ? "s" : "picture";
 	char a[MONEY_TEXT], b[MONEY_TEXT];
 
 	if (!row->price.is_known) {

@@ -44,7 +44,14 @@ static int grow(struct path_list *l)
 
 static bool is_tree_path(const char *path)
 {
-	return str_starts(path, "/prompts/") || str_starts(path, "/videos/");
+	for (size_t i = 0; i < tree_table_n; i++) {
+		size_t n = strlen(tree_table[i]);
+
+		if (path[0] == '/' && str_starts(path + 1, tree_table[i]) &&
+			path[1 + n] == '/')
+			return true;
+	}
+	return false;
 }
 
 static int split(const struct mount_table *t, const char *path, char **ret_mountpoint,

@@ -89,20 +89,20 @@ static int step_root(struct step *s, struct place *to)
 	static const struct {
 		const char *name;
 		enum place_kind kind;
-		enum request_tree tree;
 	} names[] = {
-		{"README.txt", PLACE_README, 0},
-		{"prompts", PLACE_TREE, TREE_PROMPTS},
-		{"videos", PLACE_TREE, TREE_VIDEOS},
-		{"inputs", PLACE_INPUTS, 0},
-		{"models", PLACE_MODELS, 0},
-		{".promptfs", PLACE_CONTROL, 0},
+		{"README.txt", PLACE_README},
+		{"inputs", PLACE_INPUTS},
+		{"models", PLACE_MODELS},
+		{".promptfs", PLACE_CONTROL},
 	};
 
+	if (media_tree_find(s->name, &to->req.tree) == 0) {
+		to->kind = PLACE_TREE;
+		return 0;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (!strcmp(names[i].name, s->name)) {
 			to->kind = names[i].kind;
-			to->req.tree = names[i].tree;
 			return 0;
 		}
 	}
@@ -179,7 +179,7 @@ static int step_prompt(struct step *s, struct place *to)
 		return 0;
 	}
 	row = catalogue_find(s->env->catalogue, s->name);
-	if (!row || (row->kind == MODEL_VIDEO) != (to->req.tree == TREE_VIDEOS))
+	if (!row || !row_makes(row, to->req.tree, MEDIA_NONE))
 		return -ENOENT;
 	memcpy(to->req.model, row->name, strlen(row->name) + 1);
 	to->kind = PLACE_MODEL;
@@ -199,8 +199,7 @@ static bool is_taken(const struct step *s, enum option_id id)
 	}
 	for (size_t i = 0; i < catalogue_count(c); i++) {
 		row = catalogue_at(c, i);
-		if ((row->kind == MODEL_VIDEO) == (req->tree == TREE_VIDEOS) &&
-			row->option[id].is_taken)
+		if (row_makes(row, req->tree, MEDIA_NONE) && row->option[id].is_taken)
 			return true;
 	}
 	return false;
@@ -222,7 +221,7 @@ static bool fits_model(const struct step *s, const struct file_name *f)
 	const struct request *req = &s->from->req;
 	const struct model_row *row;
 
-	if ((f->type == MEDIA_MP4) != (req->tree == TREE_VIDEOS))
+	if (!media_tree_holds(req->tree, f->type))
 		return false;
 	if (f->take > REQUEST_TAKE_MAX ||
 		(req->opt[OPT_COUNT] && f->take > request_job_takes(req)))
@@ -230,7 +229,7 @@ static bool fits_model(const struct step *s, const struct file_name *f)
 	if (!req->model[0])
 		return true;
 	row = catalogue_find(s->env->catalogue, req->model);
-	return row && (row->kind == MODEL_TEXT) == (f->type == MEDIA_TEXT);
+	return row && row_makes(row, req->tree, f->type);
 }
 
 static void set_file(struct place *to, const struct file_name *f)

@@ -6,8 +6,6 @@
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
 
-static const enum media_type types[] = {MEDIA_PNG, MEDIA_JPEG, MEDIA_MP4, MEDIA_TEXT};
-
 static const char *const suffixes[] = {
 	[SIDECAR_COST] = ".cost",
 	[SIDECAR_QUALITY] = ".quality",
@@ -50,9 +48,11 @@ static bool take_type(const char **s, enum media_type *ret)
 {
 	if (!take_text(s, "."))
 		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-		if (take_text(s, media_ext(types[i]))) {
-			*ret = types[i];
+	for (size_t i = MEDIA_NONE + 1; i < media_table_n; i++) {
+		enum media_type type = (enum media_type)i;
+
+		if (media_is_known(type) && take_text(s, media_ext(type))) {
+			*ret = type;
 			return true;
 		}
 	}
@@ -93,7 +93,7 @@ bool file_name_parse(const char *name, struct file_name *ret)
 	struct file_name f = {0};
 
 	if (!take_stem(&name, &f) || !take_type(&name, &f.type) ||
-		(f.seconds > 0) != (f.type == MEDIA_MP4))
+		(f.seconds > 0) != media_traits(f.type)->is_timed)
 		return false;
 	if (take_text(&name, "~")) {
 		if (!take_number(&name, UINT32_MAX, &f.history) || *name)
@@ -110,7 +110,7 @@ enum media_type file_type_of_best(const char *name)
 	enum media_type type;
 
 	if (!take_text(&name, "best") || !take_type(&name, &type) || *name ||
-		type == MEDIA_TEXT)
+		media_traits(type)->is_text)
 		return MEDIA_NONE;
 	return type;
 }

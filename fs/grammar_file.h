@@ -11,7 +11,7 @@
 struct file_name {
 	enum media_type type;
 	uint16_t take;    /* 1..REQUEST_TAKE_MAX */
-	uint32_t seconds; /* videos: 1..FILE_SECONDS_MAX */
+	uint32_t seconds; /* timed media: 1..FILE_SECONDS_MAX */
 	enum sidecar sidecar;
 	uint32_t history; /* the N of ~N, 0 without; never with a sidecar */
 };

@@ -52,11 +52,12 @@ static int list_root(struct dir_handle *h)
 	static const struct {
 		const char *name;
 		mode_t type;
-	} entries[] = {{"README.txt", S_IFREG}, {"prompts", S_IFDIR},
-		{"videos", S_IFDIR}, {"inputs", S_IFDIR}, {"models", S_IFDIR},
-		{".promptfs", S_IFDIR}, {".cost", S_IFREG}, {".quality", S_IFREG}};
-	int r = 0;
+	} entries[] = {{"inputs", S_IFDIR}, {"models", S_IFDIR}, {".promptfs", S_IFDIR},
+		{".cost", S_IFREG}, {".quality", S_IFREG}};
+	int r = add_child(h, "README.txt", S_IFREG);
 
+	for (size_t i = 0; i < tree_table_n && r == 0; i++)
+		r = add_child(h, tree_table[i], S_IFDIR);
 	for (size_t i = 0; i < ARRAY_SIZE(entries) && r == 0; i++)
 		r = add_child(h, entries[i].name, entries[i].type);
 	return r;

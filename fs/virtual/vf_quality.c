@@ -81,12 +81,12 @@ static int add_file(void *user, const struct cache_entry *e)
 
 static void add_best(struct promptfs *fs, uint64_t dir, cJSON *o)
 {
-	static const enum media_type types[] = {MEDIA_PNG, MEDIA_JPEG, MEDIA_MP4};
-
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+	for (size_t i = MEDIA_NONE + 1; i < media_table_n; i++) {
+		enum media_type type = (enum media_type)i;
 		scoped_free char *name = NULL;
 
-		if (cache_best(fs->cache, dir, types[i], &name) == 0) {
+		if (media_is_known(type) && !media_traits(type)->is_text &&
+			cache_best(fs->cache, dir, type, &name) == 0) {
 			cJSON_AddStringToObject(o, "best", name);
 			return;
 		}

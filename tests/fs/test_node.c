@@ -138,12 +138,15 @@ static void inode_numbers(void)
 
 static void placeholders(void)
 {
-	struct request picture = {.tree = TREE_PROMPTS};
-	struct request film = {.tree = TREE_VIDEOS, .seconds = 100000};
+	struct request picture = {.tree = TREE_PROMPTS, .type = MEDIA_PNG};
+	struct request film = {
+		.tree = TREE_VIDEOS, .type = MEDIA_MP4, .seconds = 100000};
 
 	CHECK_INT(placeholder_size(&picture), 64 << 20);
 	CHECK(placeholder_size(&film) > (64 << 20));
 	CHECK(placeholder_size(&film) < (INT64_C(2) << 30));
+	film.seconds = 30;
+	CHECK_INT(placeholder_size(&film), 158388608);
 }
 
 static struct node *spelling(struct nodes *t, fuse_ino_t parent, int i)
