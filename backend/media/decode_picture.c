@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Which decoder the first bytes ask for. Any thread, no globals. */
 #include "backend/media/decode_picture.h"
 
 #include <errno.h>

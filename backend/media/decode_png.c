@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* PNG from memory to samples, in the confined process. Any thread, no globals. */
 #include "backend/media/decode_parts.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Frames of a video, picked, decoded and converted. Any thread, no globals. */
 #include "backend/media/decode_video.h"
 
 #include <assert.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* An MP4 read on demand, checked to be whole, and the decoders allowed for it. Whoever
+ * opened one owns it; one thread. */
 #include "backend/media/demux.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Rows into PNG or JPEG. The caller owns an encoder; one thread each. */
 #include "backend/media/encode_picture.h"
 
 #include <errno.h>

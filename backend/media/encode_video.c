@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Frames into H.264 in MP4. The caller owns an encoder; one thread each. */
 #include "backend/media/encode_video.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* A joining, from its clips to the bytes written. One thread, no globals. */
 #include "backend/media/join.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* One clip of a joining: its packets listed, ranked, checked. The joining owns it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

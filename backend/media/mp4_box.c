@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The boxes in front of the samples, appended to bytes in memory. Any thread. */
 #include "backend/media/mp4_box.h"
 
 #include <errno.h>

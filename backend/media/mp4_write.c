@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The layout of an MP4 and its samples in turns. Any thread, no globals. */
 #include "backend/media/mp4_write.h"
 
 #include <assert.h>

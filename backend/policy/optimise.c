@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The words that styles and enhance= add. Pure. */
 #include "backend/policy/optimise.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* How long to wait before the next try. Pure. */
 #include "backend/policy/retry.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Words and their inflections found in a prompt. Immutable once made: any thread. */
 #include "backend/policy/safety.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Rows of work on two threads: the caller and one that ends before the call does. */
 #include "backend/render/bands.h"
 
 #include <errno.h>

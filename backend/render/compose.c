@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Which layers make each place, and what stands in them. On the scene's thread. */
 #include "backend/render/compose.h"
 
 #include "backend/render/noise.h"

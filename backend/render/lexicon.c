@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The words and what they stand for. Constant: any thread. */
 #include "backend/render/lexicon.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Grades of colour and drawing techniques. Any thread, no globals. */
 #include "backend/render/look.h"
 
 #include <string.h>

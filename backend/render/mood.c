@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What hour and weather do to light. Pure: any thread. */
 #include "backend/render/mood.h"
 
 #include "backend/render/noise.h"

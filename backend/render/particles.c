@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Snow, rain and the like: each one a function of its number and the time. Pure. */
 #include "backend/render/particles.h"
 
 #include "backend/render/noise.h"

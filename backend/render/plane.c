@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Blending of 8-bit planes. The caller owns them; any thread. */
 #include "backend/render/plane.h"
 
 #include <errno.h>

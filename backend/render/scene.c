@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* A scene is built from its spec here, by one thread; then it is read only. */
 #include "backend/render/scene.h"
 
 #include <errno.h>

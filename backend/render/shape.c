@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Paths and their filling. The caller owns them; any thread. */
 #include "backend/render/shape.h"
 
 #include <errno.h>

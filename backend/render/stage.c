@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Textures painted once and laid on each other for each frame. The video owns it. */
 #include "backend/render/stage.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Painting of subjects into sprites, which the scene owns. */
 #include "backend/render/subject.h"
 
 #include <errno.h>
