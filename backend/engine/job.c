@@ -294,25 +294,27 @@ static void job_stop(struct job *j)
 
 void job_advance(struct job *j, enum job_event event)
 {
-	if (event == EVENT_STOP) {
-		job_stop(j);
-		return;
-	}
-	switch (j->phase) {
-	case PHASE_QUEUED:
+	switch (event) {
+	case EVENT_SLOT:
 		job_begin(j);
 		break;
-	case PHASE_STARTING:
-	case PHASE_MAKING:
+	case EVENT_TIMER:
+		if (j->phase == PHASE_PAUSED)
+			job_queue(j);
+		else
+			maker(j)->event(j);
+		break;
+	case EVENT_POOL:
+		if (j->phase == PHASE_STORING)
+			job_stored(j);
+		else
+			maker(j)->event(j);
+		break;
+	case EVENT_DONE:
 		maker(j)->event(j);
 		break;
-	case PHASE_STORING:
-		job_stored(j);
-		break;
-	case PHASE_PAUSED:
-		job_queue(j);
-		break;
-	case PHASE_ENDED:
+	case EVENT_STOP:
+		job_stop(j);
 		break;
 	}
 }
