@@ -133,11 +133,6 @@ void remote_free(struct remote *r)
 
 /* ---- facts ---- */
 
-enum backend_id remote_backend(const struct remote *r)
-{
-	return r->backend;
-}
-
 const char *remote_name(const struct remote *r)
 {
 	return backend_name(r->backend);
@@ -148,16 +143,6 @@ enum remote_auth remote_auth(const struct remote *r)
 	if (r->is_anonymous)
 		return AUTH_NONE;
 	return r->backend == BACKEND_GEMINI ? AUTH_GOOGLE_KEY : AUTH_BEARER;
-}
-
-bool remote_is_paid(const struct remote *r, const struct model_row *row)
-{
-	const struct row_price *p = &row->price;
-	int64_t most = p->in_udollars | p->out_udollars | row->refusal_udollars;
-
-	for (size_t i = 0; i < p->n_classes; i++)
-		most |= p->classes[i].udollars | p->classes[i].silent_udollars;
-	return !p->is_known || most != 0;
 }
 
 uint32_t remote_places(const struct remote *r, const struct model_row *row)
@@ -204,14 +189,6 @@ uint32_t remote_takes_max(const struct remote *r, const struct model_row *row)
 	if (!count->is_taken || !(count->max >= 1))
 		return 1;
 	return count->max < WIRE_MEDIA_MAX ? (uint32_t)count->max : WIRE_MEDIA_MAX;
-}
-
-bool remote_can_extend(const struct remote *r, const struct model_row *row)
-{
-	struct wire_job j = {
-		.row = row, .is_developer_api = r->backend == BACKEND_GEMINI};
-
-	return row->wire[r->backend] && wire_can_extend(&j);
 }
 
 /* ---- what cannot be ---- */

@@ -41,9 +41,7 @@ struct remote_config {
  * another machine, a malformed project or location); -ENOMEM. "" is as NULL. */
 int remote_new(const struct remote_config *c, struct remote **ret, struct err *err);
 void remote_free(struct remote *r); /* NULL is fine */
-enum backend_id remote_backend(const struct remote *r);
-/* Unless its price is known and is zero whatever is made. */
-bool remote_is_paid(const struct remote *r, const struct model_row *row);
+const char *remote_name(const struct remote *r); /* as in -o backend= */
 
 /* Never this kind, or not with this backend: -EOPNOTSUPP, -ENOENT (a model it does not
  * offer; the sentence names a successor), with a sentence. Also what would be lost on
@@ -59,10 +57,6 @@ const char *remote_place(
 
 /* How many takes one call can make (Imagen, Vertex's Veo: count of the row; else 1). */
 uint32_t remote_takes_max(const struct remote *r, const struct model_row *row);
-
-/* Whether a clip can be extended by WIRE_EXTENSION_SECONDS: see wire_can_extend. The
- * clip is gs:// with VERTEX, a file of the Developer API with GEMINI. */
-bool remote_can_extend(const struct remote *r, const struct model_row *row);
 
 /* The call that makes it, and the reading of its answer. The job's is_developer_api is
  * set here, and a storage_uri goes out with VERTEX only. -EINVAL, -EACCES (no project),
@@ -96,4 +90,3 @@ int remote_list(const struct remote *r, const char *prefix, struct remote_call *
  * -EBUSY) with a sentence. */
 int remote_read_list(const struct wire_answer *a, const char *prefix,
 	char (*uri)[WIRE_URI_MAX], uint32_t max, struct err *err);
-const char *remote_name(const struct remote *r);
