@@ -38,8 +38,8 @@ static int add_base(const char *base, struct buf *ret, struct err *err)
 	return buf_add(ret, base, n) < 0 ? err_oom(err) : 0;
 }
 
-static int add_host(const struct google_place *p, const char *location, struct buf *ret,
-	struct err *err)
+static int add_host(const struct google_region *p, const char *location,
+	struct buf *ret, struct err *err)
 {
 	int r;
 
@@ -54,7 +54,7 @@ static int add_host(const struct google_place *p, const char *location, struct b
 	return r < 0 ? err_oom(err) : 0;
 }
 
-int google_vertex_url(const struct google_place *p, const char *model,
+int google_vertex_url(const struct google_region *p, const char *model,
 	const char *method, struct buf *ret, struct err *err)
 {
 	int r;
@@ -113,7 +113,7 @@ int google_developer_operation_url(
 	return r < 0 ? err_oom(err) : 0;
 }
 
-int google_operation_url(const struct google_place *p, const char *operation,
+int google_operation_url(const struct google_region *p, const char *operation,
 	struct buf *ret, struct err *err)
 {
 	const char *at = strstr(operation, "/locations/"),

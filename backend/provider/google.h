@@ -10,7 +10,7 @@
  * URL or a header. NULL is none. */
 bool google_is_name(const char *s, const char *more);
 
-struct google_place {
+struct google_region {
 	const char *
 		endpoint; /* base address that replaces the regional host; NULL: none */
 	const char *project, *location; /* Vertex */
@@ -19,7 +19,7 @@ struct google_place {
 
 /* ".../publishers/google/models/<wire id>:<method>" on Vertex. -EINVAL: an id that
  * would leave the path; -ENOMEM. */
-int google_vertex_url(const struct google_place *p, const char *model,
+int google_vertex_url(const struct google_region *p, const char *model,
 	const char *method, struct buf *ret, struct err *err);
 /* "<base>/v1beta/models/<wire id>:<method>" on the Gemini Developer API. */
 int google_developer_url(const char *endpoint, const char *model, const char *method,
@@ -39,7 +39,7 @@ int google_storage_list_url(
 	const char *endpoint, const char *prefix, struct buf *ret, struct err *err);
 /* For polling: the address of the operation's own model and region, whatever the
  * configuration says by now. -EINVAL: not an operation's name. */
-int google_operation_url(const struct google_place *p, const char *operation,
+int google_operation_url(const struct google_region *p, const char *operation,
 	struct buf *ret, struct err *err);
 
 /* Reads an answer that is no success, by its HTTP status. Always sets a verdict. */

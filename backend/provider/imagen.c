@@ -65,8 +65,8 @@ static void read_picture(const struct wire_answer *a, const cJSON *e, struct ver
 	int32_t media = wire_media_of(a, e, "bytesBase64Encoded");
 	const char *uri = media < 0 ? json_str(e, "gcsUri", "") : "";
 	struct wire_result *r;
-	char place[WIRE_URI_MAX] = "";
-	bool usable = wire_is_picture(a, media) || (*uri && wire_uri(uri, place));
+	char from[WIRE_URI_MAX] = "";
+	bool usable = wire_is_picture(a, media) || (*uri && wire_uri(uri, from));
 
 	if (usable != want_usable || (media < 0 && !usable))
 		return;
@@ -76,7 +76,7 @@ static void read_picture(const struct wire_answer *a, const cJSON *e, struct ver
 		return;
 	r->media = media;
 	r->is_usable = usable;
-	snprintf(r->uri, sizeof(r->uri), "%s", place);
+	snprintf(r->uri, sizeof(r->uri), "%s", from);
 	if (!usable)
 		google_words("the provider sent neither PNG nor JPEG", r->reason,
 			sizeof(r->reason));

@@ -168,8 +168,8 @@ static void read_picture(const struct wire_answer *a, const cJSON *e, struct ver
 {
 	int32_t media = wire_media_of(a, e, "b64_json");
 	const char *url = media < 0 ? json_str(e, "url", "") : "";
-	char place[WIRE_URI_MAX] = "";
-	bool usable = wire_is_picture(a, media) || (*url && wire_uri(url, place));
+	char from[WIRE_URI_MAX] = "";
+	bool usable = wire_is_picture(a, media) || (*url && wire_uri(url, from));
 	struct wire_result *r;
 
 	if (usable != want_usable || (media < 0 && !*url))
@@ -180,7 +180,7 @@ static void read_picture(const struct wire_answer *a, const cJSON *e, struct ver
 		return;
 	r->media = media;
 	r->is_usable = usable;
-	snprintf(r->uri, sizeof(r->uri), "%s", place);
+	snprintf(r->uri, sizeof(r->uri), "%s", from);
 	if (!usable)
 		google_words("the server sent neither PNG nor JPEG", r->reason,
 			sizeof(r->reason));

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "backend/net/http.h"
-#include "backend/provider/remote_parts.h"
+#include "backend/provider/remote_internal.h"
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
 
@@ -73,10 +73,10 @@ static int take_locations(const char *list, struct remote *r, struct err *err)
 			return err_set(err, EINVAL,
 				"location must be regions joined with +, such as "
 				"us-central1+europe-west4");
-		if (r->n_places == REMOTE_PLACES_MAX)
+		if (r->n_regions == REMOTE_REGIONS_MAX)
 			return err_set(err, EINVAL, "location names more than %d",
-				REMOTE_PLACES_MAX);
-		r->place[r->n_places++] = one;
+				REMOTE_REGIONS_MAX);
+		r->region[r->n_regions++] = one;
 	}
 	return 0;
 }
@@ -145,26 +145,26 @@ enum remote_auth remote_auth(const struct remote *r)
 	return r->backend == BACKEND_GEMINI ? AUTH_GOOGLE_KEY : AUTH_BEARER;
 }
 
-uint32_t remote_places(const struct remote *r, const struct model_row *row)
+uint32_t remote_regions(const struct remote *r, const struct model_row *row)
 {
-	return row->location || r->n_places == 0 ? 1 : r->n_places;
+	return row->location || r->n_regions == 0 ? 1 : r->n_regions;
 }
 
-const char *remote_place(
-	const struct remote *r, const struct model_row *row, uint32_t place)
+const char *remote_region(
+	const struct remote *r, const struct model_row *row, uint32_t region)
 {
-	if (r->n_places == 0)
+	if (r->n_regions == 0)
 		return "";
-	return row->location ? row->location : r->place[place % r->n_places];
+	return row->location ? row->location : r->region[region % r->n_regions];
 }
 
-struct google_place remote_google_place(
-	const struct remote *r, const struct model_row *row, uint32_t place)
+struct google_region remote_google_region(
+	const struct remote *r, const struct model_row *row, uint32_t region)
 {
-	return (struct google_place){
+	return (struct google_region){
 		.endpoint = r->endpoint,
 		.project = r->project,
-		.location = remote_place(r, row, place),
+		.location = remote_region(r, row, region),
 		.version = "v1",
 	};
 }

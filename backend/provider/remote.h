@@ -40,7 +40,7 @@ struct remote_config {
 /* -EINVAL with a sentence (an endpoint that is no http(s) address, plain http to
  * another machine, a malformed project or location); -ENOMEM. "" is as NULL. */
 int remote_new(const struct remote_config *c, struct remote **ret, struct err *err);
-void remote_free(struct remote *r); /* NULL is fine */
+void remote_free(struct remote *r);              /* NULL is fine */
 const char *remote_name(const struct remote *r); /* as in -o backend= */
 
 /* Never this kind, or not with this backend: -EOPNOTSUPP, -ENOENT (a model it does not
@@ -49,11 +49,11 @@ const char *remote_name(const struct remote *r); /* as in -o backend= */
 int remote_can_make(const struct remote *r, const struct model_row *row,
 	const struct request *req, struct err *err);
 
-/* How many places a call can be tried at, >= 1: regions; a row may name its own. */
-uint32_t remote_places(const struct remote *r, const struct model_row *row);
-/* "us-central1"; "" where there are no regions. `place` wraps around. */
-const char *remote_place(
-	const struct remote *r, const struct model_row *row, uint32_t place);
+/* How many regions a call can be tried at, >= 1; a row may name its own. */
+uint32_t remote_regions(const struct remote *r, const struct model_row *row);
+/* "us-central1"; "" where there are no regions. `region` wraps around. */
+const char *remote_region(
+	const struct remote *r, const struct model_row *row, uint32_t region);
 
 /* How many takes one call can make (Imagen, Vertex's Veo: count of the row; else 1). */
 uint32_t remote_takes_max(const struct remote *r, const struct model_row *row);
@@ -63,7 +63,7 @@ uint32_t remote_takes_max(const struct remote *r, const struct model_row *row);
  * -ENOMEM, and what remote_can_make says. `v` need not be initialised; owned:
  * verdict_finish. An operation it gives can be polled, and what it says is usable can
  * be fetched. */
-int remote_make(const struct remote *r, const struct wire_job *j, uint32_t place,
+int remote_make(const struct remote *r, const struct wire_job *j, uint32_t region,
 	struct remote_call *ret, struct err *err);
 void remote_read(const struct remote *r, const struct wire_job *j,
 	const struct wire_answer *a, struct verdict *v);

@@ -6,7 +6,7 @@
 #include "backend/provider/gemini.h"
 #include "backend/provider/imagen.h"
 #include "backend/provider/openai.h"
-#include "backend/provider/remote_parts.h"
+#include "backend/provider/remote_internal.h"
 #include "backend/provider/veo.h"
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
@@ -70,10 +70,10 @@ static int check_input(const struct remote *r, const struct wire_input *in,
 /* Each API reads clips from its own place only. */
 static bool is_clip(const struct remote *r, const char *uri)
 {
-	char place[WIRE_URI_MAX];
+	char from[WIRE_URI_MAX];
 
-	return wire_uri(uri, place) &&
-	       str_starts(place, "gs://") == (r->backend == BACKEND_VERTEX);
+	return wire_uri(uri, from) &&
+	       str_starts(from, "gs://") == (r->backend == BACKEND_VERTEX);
 }
 
 static int check_job(const struct remote *r, const struct wire_job *j, struct err *err)
@@ -99,12 +99,12 @@ static int check_job(const struct remote *r, const struct wire_job *j, struct er
 	return e;
 }
 
-static int make_url(const struct remote *r, const struct model_row *row, uint32_t place,
-	struct buf *ret, struct err *err)
+static int make_url(const struct remote *r, const struct model_row *row,
+	uint32_t region, struct buf *ret, struct err *err)
 {
 	const char *method = protocols[row->protocol].method;
 	const char *id = row->wire[r->backend];
-	struct google_place p = remote_google_place(r, row, place);
+	struct google_region p = remote_google_region(r, row, region);
 
 	if (r->backend == BACKEND_VERTEX)
 		return google_vertex_url(&p, id, method, ret, err);
@@ -119,7 +119,7 @@ static void to_service(const struct remote *r, struct remote_call *c)
 	c->user_project = r->user_project;
 }
 
-int remote_make(const struct remote *r, const struct wire_job *j, uint32_t place,
+int remote_make(const struct remote *r, const struct wire_job *j, uint32_t region,
 	struct remote_call *ret, struct err *err)
 {
 	const struct protocol *p = &protocols[j->row->protocol];
@@ -129,7 +129,7 @@ int remote_make(const struct remote *r, const struct wire_job *j, uint32_t place
 	int e = check_job(r, &own, err);
 
 	if (e == 0)
-		e = make_url(r, j->row, place, &c.url, err);
+		e = make_url(r, j->row, region, &c.url, err);
 	if (e < 0)
 		return e;
 	if (p->body(&own, &c.body) < 0)
@@ -148,7 +148,7 @@ int remote_poll(const struct remote *r, const char *operation, struct remote_cal
 	scoped(remote_call_finish) struct remote_call c = {
 		.method = r->backend == BACKEND_VERTEX ? "POST" : "GET",
 		.answer_max = MEDIA_MAX};
-	struct google_place p = {.endpoint = r->endpoint, .version = "v1"};
+	struct google_region p = {.endpoint = r->endpoint, .version = "v1"};
 	int e;
 
 	if (r->backend == BACKEND_OPENAI)
@@ -220,21 +220,21 @@ int remote_fetch(const struct remote *r, const char *uri, struct remote_call *re
 {
 	scoped(remote_call_finish) struct remote_call c = {
 		.method = "GET", .is_media = true, .answer_max = MEDIA_MAX};
-	char place[WIRE_URI_MAX];
+	char from[WIRE_URI_MAX];
 	int e = 0;
 
-	if (!wire_uri(uri, place))
+	if (!wire_uri(uri, from))
 		return err_set(err, EINVAL, "not an address that media come from");
-	if (str_starts(place, "gs://")) {
+	if (str_starts(from, "gs://")) {
 		e = storage_call(r, &c, err);
 		if (e == 0)
-			e = google_storage_url(r->storage_endpoint, place, &c.url, err);
-	} else if (!is_fetchable(r, place)) {
+			e = google_storage_url(r->storage_endpoint, from, &c.url, err);
+	} else if (!is_fetchable(r, from)) {
 		return err_set(err, EINVAL, "not an address that media come from");
 	} else {
-		if (is_own(r, place))
+		if (is_own(r, from))
 			c.auth = remote_auth(r);
-		e = buf_adds(&c.url, place) < 0 ? err_oom(err) : 0;
+		e = buf_adds(&c.url, from) < 0 ? err_oom(err) : 0;
 	}
 	if (e < 0)
 		return e;

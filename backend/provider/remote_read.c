@@ -7,7 +7,7 @@
 #include "backend/provider/gemini.h"
 #include "backend/provider/imagen.h"
 #include "backend/provider/openai.h"
-#include "backend/provider/remote_parts.h"
+#include "backend/provider/remote_internal.h"
 #include "backend/provider/veo.h"
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
@@ -30,7 +30,7 @@ static bool is_reachable(const struct remote *r, const char *uri)
 }
 
 /* What an answer says is somewhere we would not go for it. What came is paid. */
-static void check_places(const struct remote *r, struct verdict *v)
+static void check_uris(const struct remote *r, struct verdict *v)
 {
 	struct wire_result *to = v->result;
 	uint32_t n = 0;
@@ -78,7 +78,7 @@ void remote_read(const struct remote *r, const struct wire_job *j,
 	*v = (struct verdict){.retry_after_ms = -1};
 	readers[j->row->protocol](&own, a, v);
 	check_operation(r, v);
-	check_places(r, v);
+	check_uris(r, v);
 }
 
 void remote_read_poll(const struct remote *r, const struct wire_job *j,
@@ -92,7 +92,7 @@ void remote_read_poll(const struct remote *r, const struct wire_job *j,
 			v, VERDICT_UNKNOWN, EIO, "backend=openai has no operations");
 	else
 		veo_read_poll(&own, a, v);
-	check_places(r, v);
+	check_uris(r, v);
 }
 
 /* ---- what a lost call has left ---- */

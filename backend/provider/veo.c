@@ -126,12 +126,12 @@ static void read_video(const struct wire_answer *a, const cJSON *e, struct verdi
 	int32_t media = wire_media_of(a, o, "bytesBase64Encoded");
 	const char *uri = json_str(o, "gcsUri", json_str(o, "uri", ""));
 	struct wire_result *r;
-	char place[WIRE_URI_MAX] = "";
+	char from[WIRE_URI_MAX] = "";
 	bool usable;
 
 	if (media < 0)
 		media = wire_media_of(a, o, "encodedVideo");
-	usable = media < 0 ? wire_uri(uri, place) : wire_is_video(a, media);
+	usable = media < 0 ? wire_uri(uri, from) : wire_is_video(a, media);
 	if (usable != want_usable || (media < 0 && !*uri))
 		return;
 	r = wire_result_add(v);
@@ -139,7 +139,7 @@ static void read_video(const struct wire_answer *a, const cJSON *e, struct verdi
 		return;
 	r->media = media;
 	r->is_usable = usable;
-	snprintf(r->uri, sizeof(r->uri), "%s", place);
+	snprintf(r->uri, sizeof(r->uri), "%s", from);
 	if (!usable)
 		google_words("the provider sent no MP4", r->reason, sizeof(r->reason));
 }

@@ -87,7 +87,7 @@ static enum paid_state missing(struct paid *p)
 
 static bool next_region(struct paid *p)
 {
-	if (p->region + 1 >= remote_places(p->net->remote, p->job->run->served) ||
+	if (p->region + 1 >= remote_regions(p->net->remote, p->job->run->served) ||
 		p->sends >= p->job->e->rules.retry.tries)
 		return false;
 	p->region++;
@@ -104,7 +104,7 @@ static enum paid_state overloaded(struct paid *p)
 
 	if (!v->is_final && next_region(p)) {
 		log_info("%s; trying %s", err.why,
-			remote_place(p->net->remote, row, p->region));
+			remote_region(p->net->remote, row, p->region));
 		paid_call_clear(p);
 		return PAID_PREPARE;
 	}

@@ -35,7 +35,7 @@ static void addresses(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		scoped(buf_finish) struct buf b = {0};
-		struct google_place p = {
+		struct google_region p = {
 			cases[i].endpoint, cases[i].project, cases[i].location, "v1"};
 		struct err err = {0};
 
@@ -71,7 +71,7 @@ static void addresses_of_operations(void)
 		{"", NULL, NULL},
 	};
 	/* Whatever the configuration says by now. */
-	struct google_place p = {NULL, "other", "us-central1", "v1"};
+	struct google_region p = {NULL, "other", "us-central1", "v1"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		scoped(buf_finish) struct buf a = {0}, b = {0};

@@ -82,7 +82,7 @@ static void facts(void)
 	}
 }
 
-static void places(void)
+static void regions(void)
 {
 	struct remote *two =
 		test_remote((struct remote_config){.backend = BACKEND_VERTEX,
@@ -92,19 +92,19 @@ static void places(void)
 	struct wire_fixture f;
 
 	remote_fixture(&f, "imagen-3", "1.png", "");
-	CHECK_INT(remote_places(two, f.job.row), 2);
-	CHECK_STR(remote_place(two, f.job.row, 0), "us-central1");
-	CHECK_STR(remote_place(two, f.job.row, 1), "europe-west4");
-	CHECK_STR(remote_place(two, f.job.row, 2), "us-central1");
-	CHECK_INT(remote_places(one, f.job.row), 1);
-	CHECK_STR(remote_place(one, f.job.row, 0), "us-central1");
-	CHECK_INT(remote_places(none, f.job.row), 1);
-	CHECK_STR(remote_place(none, f.job.row, 0), "");
-	/* Some models are in one place only. */
+	CHECK_INT(remote_regions(two, f.job.row), 2);
+	CHECK_STR(remote_region(two, f.job.row, 0), "us-central1");
+	CHECK_STR(remote_region(two, f.job.row, 1), "europe-west4");
+	CHECK_STR(remote_region(two, f.job.row, 2), "us-central1");
+	CHECK_INT(remote_regions(one, f.job.row), 1);
+	CHECK_STR(remote_region(one, f.job.row, 0), "us-central1");
+	CHECK_INT(remote_regions(none, f.job.row), 1);
+	CHECK_STR(remote_region(none, f.job.row, 0), "");
+	/* Some models are in one region only. */
 	f.job.row = catalogue_find(f.catalogue, "gemini-3-pro-image");
-	CHECK_INT(remote_places(two, f.job.row), 1);
-	CHECK_STR(remote_place(two, f.job.row, 1), "global");
-	CHECK_STR(remote_place(none, f.job.row, 0), "");
+	CHECK_INT(remote_regions(two, f.job.row), 1);
+	CHECK_STR(remote_region(two, f.job.row, 1), "global");
+	CHECK_STR(remote_region(none, f.job.row, 0), "");
 	wire_fixture_finish(&f);
 	remote_free(one);
 	remote_free(two);
@@ -210,5 +210,5 @@ static void what_cannot_be(void)
 	}
 }
 
-TAP_MAIN(TAP_CASE(configurations), TAP_CASE(facts), TAP_CASE(places), TAP_CASE(takes),
+TAP_MAIN(TAP_CASE(configurations), TAP_CASE(facts), TAP_CASE(regions), TAP_CASE(takes),
 	TAP_CASE(what_cannot_be))

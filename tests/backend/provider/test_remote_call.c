@@ -8,7 +8,7 @@ static void calls(void)
 	static const struct {
 		struct remote_config c;
 		const char *model, *file, *url;
-		uint32_t place;
+		uint32_t region;
 		enum remote_auth auth;
 		const char *user_project, *body; /* body: a part of it */
 	} cases[] = {
@@ -77,7 +77,7 @@ static void calls(void)
 		remote_fixture(&f, cases[i].model, cases[i].file, "");
 		f.job.storage_uri = "gs://b/p/";
 		f.job.is_developer_api = is_vertex; /* the remote knows better */
-		CHECK_INT(remote_make(r, &f.job, cases[i].place, &call, NULL), 0);
+		CHECK_INT(remote_make(r, &f.job, cases[i].region, &call, NULL), 0);
 		CHECK_STR(call.method, "POST");
 		CHECK_STR(call.url.data, cases[i].url);
 		CHECK_INT(call.auth, cases[i].auth);

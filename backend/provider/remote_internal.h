@@ -4,7 +4,7 @@
 #include "backend/provider/google.h"
 #include "backend/provider/remote.h"
 
-#define REMOTE_PLACES_MAX 16
+#define REMOTE_REGIONS_MAX 16
 #define REMOTE_ADDRESS_MAX 1024
 
 struct remote {
@@ -13,14 +13,14 @@ struct remote {
 	/* NULL where the service's own is meant; no slashes at the end. */
 	char *endpoint, *storage_endpoint;
 	char *project, *user_project;
-	char *locations; /* the places, each ended by a NUL */
-	const char *place[REMOTE_PLACES_MAX];
-	uint32_t n_places; /* 0: there are no regions */
+	char *locations; /* the regions, each ended by a NUL */
+	const char *region[REMOTE_REGIONS_MAX];
+	uint32_t n_regions; /* 0: there are no regions */
 };
 
 /* Where the row's call goes; `location` is borrowed from row or remote. */
-struct google_place remote_google_place(
-	const struct remote *r, const struct model_row *row, uint32_t place);
+struct google_region remote_google_region(
+	const struct remote *r, const struct model_row *row, uint32_t region);
 /* What the service itself is called with. */
 enum remote_auth remote_auth(const struct remote *r);
 /* The job as this API takes it, whatever it says of that. */
