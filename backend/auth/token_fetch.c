@@ -105,7 +105,7 @@ static int refused(struct token_source *t, int status, const cJSON *o, struct er
 }
 
 static int read_answer(
-	struct token_source *t, const struct http_answer *a, struct err *err)
+	struct token_source *t, const struct http_response *a, struct err *err)
 {
 	scoped_json cJSON *o =
 		json_parse(t->answer.data ? t->answer.data : "", t->answer.len, NULL);
@@ -133,7 +133,7 @@ static int read_answer(
 static int start(struct token_source *t, struct err *err);
 
 /* A wrong clock here is the one refusal that can be cured: sign with theirs, once. */
-static bool may_be_clock(const struct token_source *t, const struct http_answer *a)
+static bool may_be_clock(const struct token_source *t, const struct http_response *a)
 {
 	int64_t off = a->server_time_ms - clk_real_ms() - t->clock_offset_s * 1000;
 
@@ -150,7 +150,7 @@ static int on_data(
 	return buf_add(&t->answer, data, len) < 0 ? err_oom(err) : 0;
 }
 
-static void no_answer(const struct token_source *t, const struct http_answer *a,
+static void no_answer(const struct token_source *t, const struct http_response *a,
 	const struct err *failed, struct err *err)
 {
 	*err = *failed;
@@ -163,7 +163,7 @@ static void no_answer(const struct token_source *t, const struct http_answer *a,
 		err_set(err, EACCES, NO_CREDENTIALS " (no metadata server answers)");
 }
 
-static void on_done(void *user, const struct http_answer *a, const struct err *failed)
+static void on_done(void *user, const struct http_response *a, const struct err *failed)
 {
 	struct token_source *t = user;
 	struct err err = {0};
@@ -189,7 +189,7 @@ static const struct http_ops ops = {on_data, on_done};
 
 static int send(struct token_source *t, struct http_request *req, struct err *err)
 {
-	req->answer_max = TOKEN_ANSWER_MAX;
+	req->response_max = TOKEN_ANSWER_MAX;
 	/* Grown now: later growing would leave copies of secrets behind. */
 	if (buf_reserve(&t->answer, TOKEN_ANSWER_MAX) < 0)
 		return err_oom(err);

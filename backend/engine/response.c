@@ -23,7 +23,7 @@ struct response {
 	struct filter *filter; /* NULL: the body is the media */
 	struct medium medium[WIRE_MEDIA_MAX];
 	struct wire_media wire_media[WIRE_MEDIA_MAX];
-	struct wire_answer wire;
+	struct wire_response wire;
 	cJSON *json;
 	struct http_call *call; /* while it is paused */
 	struct post room;
@@ -168,8 +168,8 @@ void response_end(struct response *a)
 	a->call = NULL;
 }
 
-const struct wire_answer *response_wire(
-	struct response *a, const struct http_answer *http)
+const struct wire_response *response_wire(
+	struct response *a, const struct http_response *http)
 {
 	const struct buf *text;
 

@@ -22,8 +22,8 @@ int response_feed(struct response *a, struct http_call *call, const void *data,
 /* For on_done: the call is gone. */
 void response_end(struct response *a);
 /* What the wire functions read; valid until response_free. After response_end. */
-const struct wire_answer *response_wire(
-	struct response *a, const struct http_answer *http);
+const struct wire_response *response_wire(
+	struct response *a, const struct http_response *http);
 /* The bytes of a media string, owned by the caller from then on; NULL: taken already,
  * or there are none. */
 struct blob_writer *response_take(struct response *a, uint32_t media);

@@ -382,7 +382,7 @@ static struct http_call *call_new(struct http *h, const struct http_request *req
 		.body = req->body,
 		.body_len = req->body_len,
 		.is_once = req->is_once,
-		.max = req->answer_max,
+		.max = req->response_max,
 		.answer = {.retry_after_ms = -1}};
 	if (h->call)
 		h->call->pprev = &c->next;

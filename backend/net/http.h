@@ -27,10 +27,10 @@ struct http_request {
 	uint32_t n_headers;
 	const void *body; /* borrowed until done */
 	size_t body_len;
-	bool is_once;        /* costs money: never sent twice, never redirected */
-	bool no_proxy;       /* the metadata server */
-	int64_t timeout_ms;  /* of the whole call; 0: none */
-	uint64_t answer_max; /* bytes of the answer's body */
+	bool is_once;          /* costs money: never sent twice, never redirected */
+	bool no_proxy;         /* the metadata server */
+	int64_t timeout_ms;    /* of the whole call; 0: none */
+	uint64_t response_max; /* bytes of the answer's body */
 };
 
 /* What is known of the fate of a request that brought no answer. */
@@ -43,7 +43,7 @@ enum http_fate {
 
 #define HTTP_LOCATION_MAX 4096
 
-struct http_answer {
+struct http_response {
 	enum http_fate fate;
 	int status;             /* HTTP_ANSWERED, HTTP_CUT */
 	int64_t retry_after_ms; /* from Retry-After; -1: none */
@@ -61,7 +61,8 @@ struct http_ops {
 		void *user, const void *data, size_t len, int status, struct err *err);
 	/* Once. `err` is set unless fate is HTTP_ANSWERED: -ENETUNREACH, -ETIMEDOUT,
 	 * -EPROTO, -EMSGSIZE, -ECANCELED, or what on_data said. */
-	void (*on_done)(void *user, const struct http_answer *a, const struct err *err);
+	void (*on_done)(
+		void *user, const struct http_response *a, const struct err *err);
 };
 
 /* connect_ms: to reach a server, TLS included. -ENOMEM. */

@@ -32,7 +32,7 @@ struct http_call {
 	bool is_paused;       /* nothing to on_data */
 	bool wants_resume;    /* curl_easy_pause is due */
 	char retry_after[64]; /* until Date is known too */
-	struct http_answer answer;
+	struct http_response answer;
 	struct err err; /* of on_data */
 };
 

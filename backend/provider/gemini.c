@@ -151,7 +151,7 @@ static bool read_usage(const cJSON *json, struct verdict *v)
 /* Appends what the model said in words, and takes the first picture that is one;
  * thoughts, and the drafts in them, apart. */
 static int read_parts(
-	const struct wire_answer *a, const cJSON *parts, struct verdict *v)
+	const struct wire_response *a, const cJSON *parts, struct verdict *v)
 {
 	const cJSON *p;
 
@@ -210,7 +210,7 @@ static void refused(const cJSON *candidate, const char *what, struct verdict *v)
 
 /* Common to both kinds; false: the verdict is given. */
 static bool read_common(
-	const struct wire_answer *a, const char *what, struct verdict *v)
+	const struct wire_response *a, const char *what, struct verdict *v)
 {
 	const cJSON *candidate;
 
@@ -251,7 +251,7 @@ static void no_picture(struct verdict *v)
 
 /* A picture is paid as a picture: its tokens are in that price. */
 void gemini_read_picture(
-	const struct wire_job *job, const struct wire_answer *a, struct verdict *v)
+	const struct wire_job *job, const struct wire_response *a, struct verdict *v)
 {
 	bool go_on = read_common(a, "picture", v);
 
@@ -273,7 +273,7 @@ void gemini_read_picture(
 }
 
 void gemini_read_text(
-	const struct wire_job *job, const struct wire_answer *a, struct verdict *v)
+	const struct wire_job *job, const struct wire_response *a, struct verdict *v)
 {
 	enum verdict_charge charge;
 

@@ -310,7 +310,7 @@ static int64_t duration_ms(const char *text)
 	return (int64_t)ceil(s * 1000);
 }
 
-static int64_t retry_delay(const struct wire_answer *a, const cJSON *error)
+static int64_t retry_delay(const struct wire_response *a, const cJSON *error)
 {
 	const cJSON *info = detail(error, ".RetryInfo");
 	int64_t told = duration_ms(json_str(info, "retryDelay", ""));
@@ -342,7 +342,7 @@ static enum quota_kind quota_of(const cJSON *error)
 								   : QUOTA_PASSES;
 }
 
-static void quota(const struct wire_answer *a, const cJSON *error, struct verdict *v)
+static void quota(const struct wire_response *a, const cJSON *error, struct verdict *v)
 {
 	enum quota_kind kind = quota_of(error);
 
@@ -490,7 +490,7 @@ static bool is_turned_away(int status)
 	       status == 422 || status == 431;
 }
 
-static void other_status(const struct wire_answer *a, const cJSON *error,
+static void other_status(const struct wire_response *a, const cJSON *error,
 	const char *words, struct verdict *v)
 {
 	if (is_turned_away(a->status) ||
@@ -513,7 +513,7 @@ static void other_status(const struct wire_answer *a, const cJSON *error,
 			a->status);
 }
 
-void google_error(const struct wire_answer *a, struct verdict *v)
+void google_error(const struct wire_response *a, struct verdict *v)
 {
 	const cJSON *error = error_of(a->json);
 	const char *message = cJSON_IsString(error) ? error->valuestring
@@ -539,7 +539,7 @@ void google_error(const struct wire_answer *a, struct verdict *v)
 		other_status(a, error, words, v);
 }
 
-bool google_failed(const struct wire_answer *a, struct verdict *v)
+bool google_failed(const struct wire_response *a, struct verdict *v)
 {
 	if (a->status == 200 && cJSON_IsObject(a->json) && !error_of(a->json))
 		return false;

@@ -43,10 +43,10 @@ int google_operation_url(const struct google_region *p, const char *operation,
 	struct buf *ret, struct err *err);
 
 /* Reads an answer that is no success, by its HTTP status. Always sets a verdict. */
-void google_error(const struct wire_answer *a, struct verdict *v);
+void google_error(const struct wire_response *a, struct verdict *v);
 /* The same if it is no success: false, and nothing set, for a 200 with an object that
  * is not an error. */
-bool google_failed(const struct wire_answer *a, struct verdict *v);
+bool google_failed(const struct wire_response *a, struct verdict *v);
 /* `error` of an operation, whose "code" is a google.rpc number. */
 void google_operation_error(const cJSON *error, struct verdict *v);
 /* REFUSED: what was made was held back. what: "picture"; reason: "" if not told. */

@@ -59,8 +59,8 @@ int imagen_body(const struct wire_job *job, struct buf *ret)
 
 /* An element with bytes is a picture whatever else it says; one with neither bytes nor
  * a reason (safety attributes of the prompt) is nothing. */
-static void read_picture(const struct wire_answer *a, const cJSON *e, struct verdict *v,
-	bool want_usable)
+static void read_picture(const struct wire_response *a, const cJSON *e,
+	struct verdict *v, bool want_usable)
 {
 	int32_t media = wire_media_of(a, e, "bytesBase64Encoded");
 	const char *uri = media < 0 ? json_str(e, "gcsUri", "") : "";
@@ -97,7 +97,7 @@ static const char *first_reason(const cJSON *list)
 }
 
 void imagen_read(
-	const struct wire_job *job, const struct wire_answer *a, struct verdict *v)
+	const struct wire_job *job, const struct wire_response *a, struct verdict *v)
 {
 	const cJSON *list = cJSON_GetObjectItemCaseSensitive(a->json, "predictions"),
 		    *e;

@@ -6,4 +6,4 @@
 /* -ENOMEM. */
 int imagen_body(const struct wire_job *job, struct buf *ret);
 void imagen_read(
-	const struct wire_job *job, const struct wire_answer *a, struct verdict *v);
+	const struct wire_job *job, const struct wire_response *a, struct verdict *v);

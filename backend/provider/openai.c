@@ -130,7 +130,7 @@ static bool is_one_of(const char *code, const char *const *marks, size_t n)
 
 /* The statuses mean what Google's do; the bodies differ: {"error":{"message","code"}}.
  * A 503 in that shape comes from before the model, as while it is loaded. */
-static bool read_error(const struct wire_answer *a, struct verdict *v)
+static bool read_error(const struct wire_response *a, struct verdict *v)
 {
 	static const char *const refusals[] = {
 		"content_policy", "moderation", "content_filter"};
@@ -163,8 +163,8 @@ static bool read_error(const struct wire_answer *a, struct verdict *v)
 	return true;
 }
 
-static void read_picture(const struct wire_answer *a, const cJSON *e, struct verdict *v,
-	bool want_usable)
+static void read_picture(const struct wire_response *a, const cJSON *e,
+	struct verdict *v, bool want_usable)
 {
 	int32_t media = wire_media_of(a, e, "b64_json");
 	const char *url = media < 0 ? json_str(e, "url", "") : "";
@@ -187,7 +187,7 @@ static void read_picture(const struct wire_answer *a, const cJSON *e, struct ver
 }
 
 void openai_read_picture(
-	const struct wire_job *job, const struct wire_answer *a, struct verdict *v)
+	const struct wire_job *job, const struct wire_response *a, struct verdict *v)
 {
 	const cJSON *e, *list = cJSON_GetObjectItemCaseSensitive(a->json, "data");
 
@@ -224,7 +224,7 @@ static bool read_usage(const cJSON *json, struct verdict *v)
 }
 
 void openai_read_text(
-	const struct wire_job *job, const struct wire_answer *a, struct verdict *v)
+	const struct wire_job *job, const struct wire_response *a, struct verdict *v)
 {
 	const cJSON *choice, *message;
 	const char *text, *refusal;

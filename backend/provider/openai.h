@@ -10,6 +10,6 @@ int openai_url(
 	const char *base, enum model_kind kind, struct buf *ret, struct err *err);
 int openai_body(const struct wire_job *job, struct buf *ret);
 void openai_read_picture(
-	const struct wire_job *job, const struct wire_answer *a, struct verdict *v);
+	const struct wire_job *job, const struct wire_response *a, struct verdict *v);
 void openai_read_text(
-	const struct wire_job *job, const struct wire_answer *a, struct verdict *v);
+	const struct wire_job *job, const struct wire_response *a, struct verdict *v);

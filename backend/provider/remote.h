@@ -21,7 +21,7 @@ struct remote_call {
 	enum remote_auth auth;
 	bool is_paid;             /* goes out at most once */
 	bool is_media;            /* the answer's body is the media itself, not JSON */
-	uint64_t answer_max;      /* bytes of the answer's body */
+	uint64_t response_max;    /* bytes of the answer's body */
 	const char *user_project; /* x-goog-user-project, the remote's; NULL: none */
 };
 void remote_call_finish(struct remote_call *c);
@@ -66,14 +66,14 @@ uint32_t remote_takes_max(const struct remote *r, const struct model_row *row);
 int remote_make(const struct remote *r, const struct wire_job *j, uint32_t region,
 	struct remote_call *ret, struct err *err);
 void remote_read(const struct remote *r, const struct wire_job *j,
-	const struct wire_answer *a, struct verdict *v);
+	const struct wire_response *a, struct verdict *v);
 
 /* Polling a named operation: of its own model and region, whatever the configuration
  * says by now. -EINVAL: not an operation of this backend. */
 int remote_poll(const struct remote *r, const char *operation, struct remote_call *ret,
 	struct err *err);
 void remote_read_poll(const struct remote *r, const struct wire_job *j,
-	const struct wire_answer *a, struct verdict *v);
+	const struct wire_response *a, struct verdict *v);
 
 /* Fetching media from where an answer says it is: gs:// (VERTEX) or http(s)://.
  * Credentials only go to the service's own host and to Cloud Storage, and plain http
@@ -88,5 +88,5 @@ int remote_list(const struct remote *r, const char *prefix, struct remote_call *
 /* The names in the answer, as gs:// addresses, at most max; only of objects below the
  * prefix that have bytes. Returns how many; <0: no list (-EPROTO, -EACCES, -ENOENT,
  * -EBUSY) with a sentence. */
-int remote_read_list(const struct wire_answer *a, const char *prefix,
+int remote_read_list(const struct wire_response *a, const char *prefix,
 	char (*uri)[WIRE_URI_MAX], uint32_t max, struct err *err);

@@ -22,7 +22,7 @@
 
 static const struct protocol {
 	const char *method; /* of Google's services */
-	uint64_t answer_max;
+	uint64_t response_max;
 	int (*body)(const struct wire_job *job, struct buf *ret);
 } protocols[] = {
 	[PROTOCOL_IMAGEN] = {"predict", PICTURES_MAX, imagen_body},
@@ -124,7 +124,7 @@ int remote_make(const struct remote *r, const struct wire_job *j, uint32_t regio
 {
 	const struct protocol *p = &protocols[j->row->protocol];
 	scoped(remote_call_finish) struct remote_call c = {
-		.method = "POST", .is_paid = true, .answer_max = p->answer_max};
+		.method = "POST", .is_paid = true, .response_max = p->response_max};
 	struct wire_job own = remote_own_job(r, j);
 	int e = check_job(r, &own, err);
 
@@ -147,7 +147,7 @@ int remote_poll(const struct remote *r, const char *operation, struct remote_cal
 {
 	scoped(remote_call_finish) struct remote_call c = {
 		.method = r->backend == BACKEND_VERTEX ? "POST" : "GET",
-		.answer_max = MEDIA_MAX};
+		.response_max = MEDIA_MAX};
 	struct google_region p = {.endpoint = r->endpoint, .version = "v1"};
 	int e;
 
@@ -219,7 +219,7 @@ int remote_fetch(const struct remote *r, const char *uri, struct remote_call *re
 	struct err *err)
 {
 	scoped(remote_call_finish) struct remote_call c = {
-		.method = "GET", .is_media = true, .answer_max = MEDIA_MAX};
+		.method = "GET", .is_media = true, .response_max = MEDIA_MAX};
 	char from[WIRE_URI_MAX];
 	int e = 0;
 
@@ -249,7 +249,7 @@ int remote_list(const struct remote *r, const char *prefix, struct remote_call *
 	struct err *err)
 {
 	scoped(remote_call_finish) struct remote_call c = {
-		.method = "GET", .answer_max = SMALL_MAX};
+		.method = "GET", .response_max = SMALL_MAX};
 	int e = storage_call(r, &c, err);
 
 	if (e < 0)

@@ -12,8 +12,8 @@
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
 
-static void (*const readers[])(
-	const struct wire_job *job, const struct wire_answer *a, struct verdict *v) = {
+static void (*const readers[])(const struct wire_job *job,
+	const struct wire_response *a, struct verdict *v) = {
 	[PROTOCOL_IMAGEN] = imagen_read,
 	[PROTOCOL_GEMINI_IMAGE] = gemini_read_picture,
 	[PROTOCOL_VEO] = veo_read_start,
@@ -71,7 +71,7 @@ static void check_operation(const struct remote *r, struct verdict *v)
 }
 
 void remote_read(const struct remote *r, const struct wire_job *j,
-	const struct wire_answer *a, struct verdict *v)
+	const struct wire_response *a, struct verdict *v)
 {
 	struct wire_job own = remote_own_job(r, j);
 
@@ -82,7 +82,7 @@ void remote_read(const struct remote *r, const struct wire_job *j,
 }
 
 void remote_read_poll(const struct remote *r, const struct wire_job *j,
-	const struct wire_answer *a, struct verdict *v)
+	const struct wire_response *a, struct verdict *v)
 {
 	struct wire_job own = remote_own_job(r, j);
 
@@ -97,7 +97,7 @@ void remote_read_poll(const struct remote *r, const struct wire_job *j,
 
 /* ---- what a lost call has left ---- */
 
-static int list_failed(const struct wire_answer *a, struct err *err)
+static int list_failed(const struct wire_response *a, struct err *err)
 {
 	static const struct {
 		int status, code;
@@ -133,7 +133,7 @@ static bool is_below(const cJSON *item, const char *prefix)
 	       strcmp(json_str(item, "size", "0"), "0") != 0;
 }
 
-int remote_read_list(const struct wire_answer *a, const char *prefix,
+int remote_read_list(const struct wire_response *a, const char *prefix,
 	char (*uri)[WIRE_URI_MAX], uint32_t max, struct err *err)
 {
 	const cJSON *items, *e;

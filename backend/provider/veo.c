@@ -89,7 +89,7 @@ int veo_body(const struct wire_job *job, struct buf *ret)
 
 /* Whatever a 200 says: a video may be in the making, and a bucket may have it. */
 void veo_read_start(
-	const struct wire_job *job, const struct wire_answer *a, struct verdict *v)
+	const struct wire_job *job, const struct wire_response *a, struct verdict *v)
 {
 	const char *name = json_str(a->json, "name", "");
 	const cJSON *error = cJSON_GetObjectItemCaseSensitive(a->json, "error");
@@ -118,7 +118,7 @@ int veo_poll_body(const char *operation, struct buf *ret)
 
 /* Vertex: videos[].{gcsUri|bytesBase64Encoded}; older servers and the Developer API:
  * generatedSamples[].video.{uri|encodedVideo}. */
-static void read_video(const struct wire_answer *a, const cJSON *e, struct verdict *v,
+static void read_video(const struct wire_response *a, const cJSON *e, struct verdict *v,
 	bool want_usable)
 {
 	const cJSON *video = cJSON_GetObjectItemCaseSensitive(e, "video");
@@ -183,7 +183,7 @@ static void judge(const struct wire_job *job, const cJSON *response, struct verd
 	}
 }
 
-static void read_response(const struct wire_job *job, const struct wire_answer *a,
+static void read_response(const struct wire_job *job, const struct wire_response *a,
 	const cJSON *response, struct verdict *v)
 {
 	const cJSON *inner =
@@ -204,7 +204,7 @@ static void read_response(const struct wire_job *job, const struct wire_answer *
 }
 
 void veo_read_poll(
-	const struct wire_job *job, const struct wire_answer *a, struct verdict *v)
+	const struct wire_job *job, const struct wire_response *a, struct verdict *v)
 {
 	const cJSON *error = cJSON_GetObjectItemCaseSensitive(a->json, "error");
 

@@ -127,21 +127,21 @@ int wire_add_base64(struct buf *b, const void *data, size_t len)
 
 /* ---- reading ---- */
 
-bool wire_is_picture(const struct wire_answer *a, int32_t media)
+bool wire_is_picture(const struct wire_response *a, int32_t media)
 {
 	const struct wire_media *m = media < 0 ? NULL : &a->media[media];
 
 	return m && m->is_valid && media_is_made_by(m->type, MODEL_PICTURE);
 }
 
-bool wire_is_video(const struct wire_answer *a, int32_t media)
+bool wire_is_video(const struct wire_response *a, int32_t media)
 {
 	const struct wire_media *m = media < 0 ? NULL : &a->media[media];
 
 	return m && m->is_valid && media_is_made_by(m->type, MODEL_VIDEO);
 }
 
-int32_t wire_media_of(const struct wire_answer *a, const cJSON *o, const char *name)
+int32_t wire_media_of(const struct wire_response *a, const cJSON *o, const char *name)
 {
 	uint32_t index;
 

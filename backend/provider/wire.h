@@ -47,7 +47,7 @@ struct wire_media {
 	bool is_valid; /* it was base64 to its end */
 };
 
-struct wire_answer {
+struct wire_response {
 	int status;        /* HTTP */
 	const cJSON *json; /* NULL: the body was no JSON */
 	const struct wire_media *media;
@@ -148,10 +148,10 @@ int wire_add_base64(struct buf *b, const void *data, size_t len);
 /* ---- reading ---- */
 
 /* Whether it is a picture or a video that can be served, by its bytes. */
-bool wire_is_picture(const struct wire_answer *a, int32_t media);
-bool wire_is_video(const struct wire_answer *a, int32_t media);
+bool wire_is_picture(const struct wire_response *a, int32_t media);
+bool wire_is_video(const struct wire_response *a, int32_t media);
 /* The index in "@media:N"; -1: none, or out of range. */
-int32_t wire_media_of(const struct wire_answer *a, const cJSON *o, const char *name);
+int32_t wire_media_of(const struct wire_response *a, const cJSON *o, const char *name);
 /* Adds a result; NULL when there are WIRE_MEDIA_MAX. */
 struct wire_result *wire_result_add(struct verdict *v);
 /* Adds what was withheld, up to n in all. reason NULL: not told. */

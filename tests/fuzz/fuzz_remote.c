@@ -138,7 +138,7 @@ static const struct remote *reader;
 static enum question question;
 
 static void read_verdict(
-	const struct wire_job *j, const struct wire_answer *a, struct verdict *v)
+	const struct wire_job *j, const struct wire_response *a, struct verdict *v)
 {
 	memset(v, 0x55, sizeof(*v));
 	if (question == POLL)
@@ -148,7 +148,7 @@ static void read_verdict(
 }
 
 static void read_list(
-	const struct wire_job *j, const struct wire_answer *a, struct verdict *v)
+	const struct wire_job *j, const struct wire_response *a, struct verdict *v)
 {
 	static char uri[4][WIRE_URI_MAX];
 	struct err err = {0};

@@ -162,7 +162,7 @@ static const struct remote *reader;
 static bool is_poll;
 
 static void judge(
-	const struct wire_job *j, const struct wire_answer *a, struct verdict *v)
+	const struct wire_job *j, const struct wire_response *a, struct verdict *v)
 {
 	if (is_poll)
 		remote_read_poll(reader, j, a, v);
@@ -188,7 +188,8 @@ static void read_list(const cJSON *in, cJSON *out)
 {
 	static char uri[16][WIRE_URI_MAX];
 	scoped_json cJSON *json = cJSON_Parse(json_str(in, "answer", ""));
-	struct wire_answer a = {.status = (int)json_int(in, "status", 0), .json = json};
+	struct wire_response a = {
+		.status = (int)json_int(in, "status", 0), .json = json};
 	struct err err = {0};
 	int n = remote_read_list(&a, json_str(in, "prefix", ""), uri, 16, &err);
 	cJSON *list;

@@ -55,7 +55,7 @@ static int on_data(
 	return response_feed(x->response, x->call, data, len, err);
 }
 
-static void on_done(void *user, const struct http_answer *a, const struct err *err)
+static void on_done(void *user, const struct http_response *a, const struct err *err)
 {
 	struct exchange *x = user;
 
@@ -96,7 +96,7 @@ int exchange_send(struct exchange *x, int64_t timeout_ms)
 		.body_len = x->request.body.len,
 		.is_once = x->request.is_paid,
 		.timeout_ms = timeout_ms,
-		.answer_max = x->request.answer_max};
+		.response_max = x->request.response_max};
 	char *auth = new_array(char, AUTH_HEADER_MAX), project[PROJECT_HEADER_MAX];
 
 	response_free(x->response);

@@ -20,7 +20,7 @@ struct exchange {
 	struct response *response;
 
 	/* how it ended, for the event only. NULL: it did not come to a call, `err` */
-	const struct http_answer *answer;
+	const struct http_response *answer;
 	struct err err;
 };
 

@@ -183,7 +183,7 @@ static enum paid_state read_poll(struct paid *p)
 enum paid_state paid_polled(struct job *j)
 {
 	struct paid *p = paid_of(j);
-	const struct http_answer *a = p->http.answer;
+	const struct http_response *a = p->http.answer;
 
 	if (!a || a->fate != HTTP_ANSWERED || !paid_new_verdict(p)) {
 		log_info("asking for an operation failed, asking again: %s",

@@ -70,7 +70,7 @@ enum paid_state paid_fetch(struct job *j)
 
 static enum paid_state take(struct paid *p)
 {
-	const struct wire_answer *w = response_wire(p->http.response, p->http.answer);
+	const struct wire_response *w = response_wire(p->http.response, p->http.answer);
 	struct part *part = &p->part[p->cur[p->asking.result]];
 	bool is_video = p->job->run->served->kind == MODEL_VIDEO;
 	struct wire_result *r = result_of(p);
@@ -91,7 +91,7 @@ static enum paid_state take(struct paid *p)
 /* The key goes to the service itself only: remote_fetch sees to that. */
 static bool follow(struct paid *p)
 {
-	const struct http_answer *a = p->http.answer;
+	const struct http_response *a = p->http.answer;
 
 	return a->status >= 301 && a->status <= 308 && a->location &&
 	       p->asking.fetches < REDIRECTS_MAX &&
@@ -101,7 +101,7 @@ static bool follow(struct paid *p)
 enum paid_state paid_fetched(struct job *j)
 {
 	struct paid *p = paid_of(j);
-	const struct http_answer *a = p->http.answer;
+	const struct http_response *a = p->http.answer;
 	struct err err = p->http.err;
 
 	if (!a || a->fate != HTTP_ANSWERED)

@@ -124,7 +124,7 @@ static enum paid_state not_taken(struct paid *p)
 enum paid_state paid_answered(struct job *j)
 {
 	struct paid *p = paid_of(j);
-	const struct http_answer *a = p->http.answer;
+	const struct http_response *a = p->http.answer;
 
 	if (!paid_new_verdict(p))
 		return paid_unknown(p, "out of memory when the answer came");

@@ -96,7 +96,7 @@ static void may_die(const struct http_call *c)
 
 static void finish(struct http_call *c, enum http_fate fate, int code, const char *why)
 {
-	struct http_answer a = {.fate = fate,
+	struct http_response a = {.fate = fate,
 		.status = fate == HTTP_ANSWERED || fate == HTTP_CUT ? c->answer.status
 								    : 0,
 		.retry_after_ms = c->answer.retry_after_ms,

@@ -86,7 +86,7 @@ struct call {
 	struct http_request req;
 	char url[512];
 	struct http_call *handle;
-	struct http_answer answer;
+	struct http_response answer;
 	struct err err;
 	struct buf body;
 	int status_seen;
@@ -100,7 +100,7 @@ struct call {
 
 static int on_data(
 	void *user, const void *data, size_t len, int status, struct err *err);
-static void on_done(void *user, const struct http_answer *a, const struct err *err);
+static void on_done(void *user, const struct http_response *a, const struct err *err);
 static const struct http_ops ops = {on_data, on_done};
 
 static void start(void *arg)
@@ -141,7 +141,7 @@ static int on_data(
 	return c->stop ? err_set(err, ENOSPC, "full") : 0;
 }
 
-static void on_done(void *user, const struct http_answer *a, const struct err *err)
+static void on_done(void *user, const struct http_response *a, const struct err *err)
 {
 	struct call *c = user;
 
@@ -163,7 +163,7 @@ static void prepare(struct call *c, const char *method, const char *path)
 	sem_init(&c->ended, 0, 0);
 	snprintf(c->url, sizeof(c->url), "http://127.0.0.1:%d%s", server.port, path);
 	c->req = (struct http_request){
-		.method = method, .url = c->url, .answer_max = 1u << 20};
+		.method = method, .url = c->url, .response_max = 1u << 20};
 	if (!strcmp(method, "POST")) {
 		c->req.body = "hello";
 		c->req.body_len = 5;
@@ -239,7 +239,7 @@ static void bodies_and_headers_go_and_come(void)
 	prepare(&post, "POST", "/echo");
 	post.req.body = big;
 	post.req.body_len = 3u << 20;
-	post.req.answer_max = 4u << 20;
+	post.req.response_max = 4u << 20;
 	post.req.is_once = true;
 	run(&post);
 	CHECK_INT(post.answer.status, 200);
@@ -445,14 +445,14 @@ static void too_long_and_not_wanted(void)
 	scoped(finish) struct call large, full;
 
 	prepare(&large, "GET", "/big");
-	large.req.answer_max = 100000;
+	large.req.response_max = 100000;
 	run(&large);
 	CHECK_INT(large.answer.fate, HTTP_CUT);
 	CHECK_INT(large.err.code, EMSGSIZE);
 	CHECK(large.body.len <= 100000);
 
 	prepare(&full, "GET", "/big");
-	full.req.answer_max = BIG;
+	full.req.response_max = BIG;
 	full.stop = true;
 	run(&full);
 	CHECK_INT(full.answer.fate, HTTP_CUT);
@@ -469,7 +469,7 @@ static void pausing_holds_and_resuming_goes_on(void)
 	int pieces;
 
 	prepare(&c, "GET", "/big");
-	c.req.answer_max = BIG;
+	c.req.response_max = BIG;
 	c.pause = true;
 	run(&c);
 	prepare(&other, "POST", "/echo"); /* the others go on */
@@ -490,7 +490,7 @@ static void refusing_after_a_pause_ends_the_call(void)
 	scoped(finish) struct call c;
 
 	prepare(&c, "GET", "/big");
-	c.req.answer_max = BIG;
+	c.req.response_max = BIG;
 	c.pause = c.stop_later = true;
 	run(&c);
 	on_loop(loop, resume_it, &c);
@@ -504,7 +504,7 @@ static void cancelling_anywhere(void)
 	scoped(finish) struct call inside, silent, killer, victim, late, paused;
 
 	prepare(&inside, "GET", "/big");
-	inside.req.answer_max = BIG;
+	inside.req.response_max = BIG;
 	inside.cancel = true;
 	run(&inside);
 	on_loop(loop, nothing, NULL);
@@ -532,7 +532,7 @@ static void cancelling_anywhere(void)
 	CHECK_INT(late.done, 1);
 
 	prepare(&paused, "GET", "/big");
-	paused.req.answer_max = BIG;
+	paused.req.response_max = BIG;
 	paused.pause = true;
 	run(&paused);
 	on_loop(loop, cancel_it, &paused);
@@ -560,7 +560,7 @@ static void the_end_ends_what_is_under_way(void)
 
 	prepare(&a, "POST", "/stall");
 	prepare(&b, "GET", "/big");
-	b.req.answer_max = BIG;
+	b.req.response_max = BIG;
 	b.pause = true;
 	on_loop(loop, start, &a);
 	run(&b);

@@ -77,7 +77,7 @@ static void bodies(void)
 
 static void answers_with_pictures(void)
 {
-	static const struct wire_answer_case cases[] = {
+	static const struct wire_response_case cases[] = {
 		{200, SAYS("STOP", PIC(PNG64)), VERDICT_DONE, CHARGE_USAGE, 0, 1, NULL},
 		{200, SAYS("STOP", TEXT "," PIC(JPEG64)), VERDICT_DONE, CHARGE_USAGE, 0,
 			1, NULL},
@@ -132,7 +132,7 @@ static void answers_with_pictures(void)
 
 static void answers_in_words(void)
 {
-	static const struct wire_answer_case cases[] = {
+	static const struct wire_response_case cases[] = {
 		{200, SAYS("STOP", TEXT), VERDICT_DONE, CHARGE_USAGE, 0, 0, NULL},
 		{200, SAYS("MAX_TOKENS", TEXT), VERDICT_DONE, CHARGE_USAGE, 0, 0, NULL},
 		{200, SAYS("MAX_TOKENS", ""), VERDICT_UNUSABLE, CHARGE_USAGE, EPROTO, 0,

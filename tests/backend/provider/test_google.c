@@ -117,7 +117,7 @@ static void addresses_of_objects(void)
 }
 
 static void read_error(
-	const struct wire_job *job, const struct wire_answer *a, struct verdict *v)
+	const struct wire_job *job, const struct wire_response *a, struct verdict *v)
 {
 	google_error(a, v);
 }
@@ -137,7 +137,7 @@ static void read_error(
 
 static void every_error(void)
 {
-	static const struct wire_answer_case cases[] = {
+	static const struct wire_response_case cases[] = {
 		{400, E("INVALID_ARGUMENT", "bad aspect", ""), VERDICT_REJECTED,
 			CHARGE_NOTHING, EINVAL, 0, "bad aspect"},
 		{400,

@@ -99,7 +99,7 @@ static void never_a_seed_with_a_watermark(void)
 
 static void answers(void)
 {
-	static const struct wire_answer_case cases[] = {
+	static const struct wire_response_case cases[] = {
 		{200, LIST(PIC(PNG64) "," PIC(PNG64)), VERDICT_DONE, CHARGE_USAGE, 0, 2,
 			NULL},
 		{200, LIST(PIC(JPEG64) "," PIC(PNG64)), VERDICT_DONE, CHARGE_USAGE, 0,

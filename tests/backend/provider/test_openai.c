@@ -134,7 +134,7 @@ static void the_name_of_the_limit(void)
 
 static void answers_with_pictures(void)
 {
-	static const struct wire_answer_case cases[] = {
+	static const struct wire_response_case cases[] = {
 		{200,
 			"{\"data\":[{\"b64_json\":\"" PNG64
 			"\"},{\"b64_json\":\"" JPEG64 "\"}]}",
@@ -189,7 +189,7 @@ static void answers_with_pictures(void)
 
 static void answers_in_words(void)
 {
-	static const struct wire_answer_case cases[] = {
+	static const struct wire_response_case cases[] = {
 		{200, SAYS("stop", "\"content\":\"hi\"", USED), VERDICT_DONE,
 			CHARGE_USAGE, 0, 0, NULL},
 		{200, SAYS("stop", "\"content\":\"hi\"", ""), VERDICT_DONE,

@@ -82,8 +82,8 @@ static void calls(void)
 		CHECK_STR(call.url.data, cases[i].url);
 		CHECK_INT(call.auth, cases[i].auth);
 		CHECK(call.is_paid && !call.is_media);
-		CHECK(call.answer_max >= (1u << 20) && call.answer_max < UINT64_C(1)
-										 << 31);
+		CHECK(call.response_max >= (1u << 20) &&
+			call.response_max < UINT64_C(1) << 31);
 		if (cases[i].user_project)
 			CHECK_STR(call.user_project, cases[i].user_project);
 		else
@@ -106,13 +106,13 @@ static void room_for_answers(void)
 	remote_fixture(&f, "imagen-4", "1.png", "size=2K count=4");
 	f.job.n_takes = 4;
 	CHECK_INT(remote_make(r, &f.job, 0, &pictures, NULL), 0);
-	CHECK(pictures.answer_max >= UINT64_C(256) << 20);
+	CHECK(pictures.response_max >= UINT64_C(256) << 20);
 	wire_fixture_finish(&f);
 	remote_fixture(&f, "veo-3.1", "8s.mp4", "");
 	CHECK_INT(remote_make(r, &f.job, 0, &start, NULL), 0);
-	CHECK(start.answer_max <= UINT64_C(16) << 20);
+	CHECK(start.response_max <= UINT64_C(16) << 20);
 	CHECK_INT(remote_poll(r, OP, &poll, NULL), 0);
-	CHECK(poll.answer_max >= UINT64_C(1) << 30);
+	CHECK(poll.response_max >= UINT64_C(1) << 30);
 	wire_fixture_finish(&f);
 	remote_call_finish(&pictures);
 	remote_call_finish(&start);

@@ -43,7 +43,7 @@ static void lists(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		scoped_json cJSON *json = cJSON_Parse(cases[i].body);
-		struct wire_answer a = {.status = cases[i].status, .json = json};
+		struct wire_response a = {.status = cases[i].status, .json = json};
 		char uri[3][WIRE_URI_MAX];
 		struct err err = {0};
 		int n = remote_read_list(&a, "gs://b/a/", uri, 3, &err);
@@ -60,14 +60,14 @@ static void lists(void)
 static const struct remote *reader;
 
 static void read_it(
-	const struct wire_job *j, const struct wire_answer *a, struct verdict *v)
+	const struct wire_job *j, const struct wire_response *a, struct verdict *v)
 {
 	memset(v, 0x55, sizeof(*v));
 	remote_read(reader, j, a, v);
 }
 
 static void read_poll(
-	const struct wire_job *j, const struct wire_answer *a, struct verdict *v)
+	const struct wire_job *j, const struct wire_response *a, struct verdict *v)
 {
 	memset(v, 0x55, sizeof(*v));
 	remote_read_poll(reader, j, a, v);
@@ -79,7 +79,7 @@ static void answers(void)
 		enum backend_id backend;
 		const char *model, *file;
 		bool is_poll;
-		struct wire_answer_case c;
+		struct wire_response_case c;
 	} cases[] = {
 		{BACKEND_VERTEX, "imagen-3", "1.png", false,
 			{200,

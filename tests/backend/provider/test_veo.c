@@ -71,7 +71,7 @@ static void bodies(void)
 
 static void the_start(void)
 {
-	static const struct wire_answer_case cases[] = {
+	static const struct wire_response_case cases[] = {
 		{200, "{\"name\":\"" OP "\"}", VERDICT_OPERATION, CHARGE_NOTHING, 0, 0,
 			NULL},
 		{200, "{\"name\":\"models/veo/operations/x\"}", VERDICT_OPERATION,
@@ -104,7 +104,7 @@ static void the_start(void)
 
 static void polls(void)
 {
-	static const struct wire_answer_case cases[] = {
+	static const struct wire_response_case cases[] = {
 		{200, "{\"name\":\"x\"}", VERDICT_PENDING, CHARGE_NOTHING, 0, 0, NULL},
 		{200, "", VERDICT_PENDING, CHARGE_NOTHING, 0, 0, NULL},
 		{429, "", VERDICT_PENDING, CHARGE_NOTHING, EBUSY, 0, NULL},

@@ -17,7 +17,7 @@
 #define TEXT64 "bm90IGEgcGljdHVyZQ=="
 #define BROKEN64 "iVBORw0KGgo*not*base64*"
 
-struct wire_answer_text {
+struct wire_response_text {
 	struct wire_media media[FILTER_MEDIA_MAX];
 	char first[FILTER_MEDIA_MAX][MEDIA_SNIFF_BYTES];
 	uint32_t n;
@@ -25,7 +25,7 @@ struct wire_answer_text {
 
 static inline int wire_begin(void *user, uint32_t index, struct err *err)
 {
-	struct wire_answer_text *t = user;
+	struct wire_response_text *t = user;
 
 	t->n = index + 1;
 	return 0;
@@ -34,7 +34,7 @@ static inline int wire_begin(void *user, uint32_t index, struct err *err)
 static inline int wire_data(
 	void *user, uint32_t index, const void *data, size_t len, struct err *err)
 {
-	struct wire_answer_text *t = user;
+	struct wire_response_text *t = user;
 	struct wire_media *m = &t->media[index];
 
 	for (size_t i = 0; i < len && m->size + i < MEDIA_SNIFF_BYTES; i++)
@@ -45,7 +45,7 @@ static inline int wire_data(
 
 static inline int wire_ended(void *user, uint32_t index, bool valid, struct err *err)
 {
-	struct wire_answer_text *t = user;
+	struct wire_response_text *t = user;
 	struct wire_media *m = &t->media[index];
 	size_t n = m->size < MEDIA_SNIFF_BYTES ? m->size : MEDIA_SNIFF_BYTES;
 
@@ -55,16 +55,16 @@ static inline int wire_ended(void *user, uint32_t index, bool valid, struct err 
 }
 
 typedef void (*wire_read_fn)(
-	const struct wire_job *job, const struct wire_answer *a, struct verdict *v);
+	const struct wire_job *job, const struct wire_response *a, struct verdict *v);
 
 /* What comes of an HTTP answer. `v` is to be finished. */
 static inline void wire_read(wire_read_fn read, const struct wire_job *job, int status,
 	int64_t retry_after_ms, const char *body, size_t len, struct verdict *v)
 {
 	static const struct filter_ops ops = {wire_begin, wire_data, wire_ended};
-	struct wire_answer_text t = {0};
+	struct wire_response_text t = {0};
 	struct filter *f = filter_new(&ops, &t);
-	struct wire_answer a = {.status = status, .retry_after_ms = retry_after_ms};
+	struct wire_response a = {.status = status, .retry_after_ms = retry_after_ms};
 	scoped_json cJSON *json = NULL;
 
 	if (filter_feed(f, body, len, NULL) == 0 && filter_end(f, NULL) == 0)
@@ -126,7 +126,7 @@ static inline void wire_check_body(
 		printf("# %s: %s\n# not: %s\n", what, got->data, want);
 }
 
-struct wire_answer_case {
+struct wire_response_case {
 	int status;
 	const char *body;
 	enum verdict_kind kind;
@@ -152,10 +152,10 @@ static inline uint32_t wire_usable(const struct verdict *v)
 }
 
 static inline void wire_check_answers(wire_read_fn read, const struct wire_job *job,
-	const struct wire_answer_case *cases, size_t n)
+	const struct wire_response_case *cases, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		const struct wire_answer_case *c = &cases[i];
+		const struct wire_response_case *c = &cases[i];
 		struct verdict v;
 		bool ok = true;
 
