@@ -64,22 +64,14 @@ static void read_picture(const struct wire_response *a, const cJSON *e,
 {
 	int32_t media = wire_media_of(a, e, "bytesBase64Encoded");
 	const char *uri = media < 0 ? json_str(e, "gcsUri", "") : "";
-	struct wire_result *r;
 	char from[WIRE_URI_MAX] = "";
 	bool usable = wire_is_picture(a, media) || (*uri && wire_uri(uri, from));
 
 	if (usable != want_usable || (media < 0 && !usable))
 		return;
 	v->usage.images++;
-	r = wire_result_add(v);
-	if (!r)
-		return;
-	r->media = media;
-	r->is_usable = usable;
-	snprintf(r->uri, sizeof(r->uri), "%s", from);
-	if (!usable)
-		google_words("the provider sent neither PNG nor JPEG", r->reason,
-			sizeof(r->reason));
+	wire_result_put(v, media, from,
+		usable ? NULL : "the provider sent neither PNG nor JPEG");
 }
 
 static const char *first_reason(const cJSON *list)

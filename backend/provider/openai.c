@@ -170,20 +170,12 @@ static void read_picture(const struct wire_response *a, const cJSON *e,
 	const char *url = media < 0 ? json_str(e, "url", "") : "";
 	char from[WIRE_URI_MAX] = "";
 	bool usable = wire_is_picture(a, media) || (*url && wire_uri(url, from));
-	struct wire_result *r;
 
 	if (usable != want_usable || (media < 0 && !*url))
 		return;
 	v->usage.images++;
-	r = wire_result_add(v);
-	if (!r)
-		return;
-	r->media = media;
-	r->is_usable = usable;
-	snprintf(r->uri, sizeof(r->uri), "%s", from);
-	if (!usable)
-		google_words("the server sent neither PNG nor JPEG", r->reason,
-			sizeof(r->reason));
+	wire_result_put(
+		v, media, from, usable ? NULL : "the server sent neither PNG nor JPEG");
 }
 
 void openai_read_picture(

@@ -125,7 +125,6 @@ static void read_video(const struct wire_response *a, const cJSON *e, struct ver
 	const cJSON *o = cJSON_IsObject(video) ? video : e;
 	int32_t media = wire_media_of(a, o, "bytesBase64Encoded");
 	const char *uri = json_str(o, "gcsUri", json_str(o, "uri", ""));
-	struct wire_result *r;
 	char from[WIRE_URI_MAX] = "";
 	bool usable;
 
@@ -134,14 +133,7 @@ static void read_video(const struct wire_response *a, const cJSON *e, struct ver
 	usable = media < 0 ? wire_uri(uri, from) : wire_is_video(a, media);
 	if (usable != want_usable || (media < 0 && !*uri))
 		return;
-	r = wire_result_add(v);
-	if (!r)
-		return;
-	r->media = media;
-	r->is_usable = usable;
-	snprintf(r->uri, sizeof(r->uri), "%s", from);
-	if (!usable)
-		google_words("the provider sent no MP4", r->reason, sizeof(r->reason));
+	wire_result_put(v, media, from, usable ? NULL : "the provider sent no MP4");
 }
 
 /* Reasons stand beside the videos, one for each that is missing, or one for all. */

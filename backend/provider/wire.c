@@ -162,6 +162,19 @@ struct wire_result *wire_result_add(struct verdict *v)
 	return r;
 }
 
+void wire_result_put(
+	struct verdict *v, int32_t media, const char *uri, const char *fault)
+{
+	struct wire_result *r = wire_result_add(v);
+
+	if (!r)
+		return;
+	r->media = media;
+	r->is_usable = !fault;
+	snprintf(r->uri, sizeof(r->uri), "%s", uri);
+	google_words(fault, r->reason, sizeof(r->reason));
+}
+
 void wire_withheld_add(struct verdict *v, uint32_t n, const char *reason)
 {
 	struct wire_result *r = v->n_results < n ? wire_result_add(v) : NULL;

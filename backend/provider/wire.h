@@ -154,6 +154,10 @@ bool wire_is_video(const struct wire_response *a, int32_t media);
 int32_t wire_media_of(const struct wire_response *a, const cJSON *o, const char *name);
 /* Adds a result; NULL when there are WIRE_MEDIA_MAX. */
 struct wire_result *wire_result_add(struct verdict *v);
+/* Adds what came: a media string, or where it is. fault: why it cannot be served; NULL:
+ * it can. Beyond WIRE_MEDIA_MAX: nothing. */
+void wire_result_put(
+	struct verdict *v, int32_t media, const char *uri, const char *fault);
 /* Adds what was withheld, up to n in all. reason NULL: not told. */
 void wire_withheld_add(struct verdict *v, uint32_t n, const char *reason);
 /* A place the bytes may be fetched from: gs://, https://, or this machine. False: it is
