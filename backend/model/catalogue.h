@@ -15,15 +15,6 @@
 
 struct buf;
 
-enum model_protocol {
-	PROTOCOL_IMAGEN,       /* :predict */
-	PROTOCOL_GEMINI_IMAGE, /* :generateContent with image output */
-	PROTOCOL_VEO,          /* :predictLongRunning */
-	PROTOCOL_GEMINI_TEXT,  /* :generateContent */
-	PROTOCOL_OPENAI_IMAGE, /* /v1/images/generations */
-	PROTOCOL_OPENAI_CHAT,  /* /v1/chat/completions */
-};
-
 enum backend_id {
 	BACKEND_LOCAL,
 	BACKEND_VERTEX,
@@ -91,7 +82,7 @@ struct model_row {
 	const char **aliases;
 	size_t n_aliases;
 	enum model_kind kind;
-	enum model_protocol protocol;
+	const char *protocol;             /* its name, one of protocols.h */
 	uint32_t quality;                 /* rank for `best`, higher is better */
 	const char *wire[BACKEND_COUNT_]; /* id there; NULL: not offered there */
 	const char *location;             /* NULL: as configured */

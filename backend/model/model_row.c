@@ -7,24 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/model/protocols.h"
 #include "cache/base/json.h"
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
 
 static const char *const backends[] = {"local", "vertex", "gemini", "openai"};
-
-static const struct {
-	const char *name;
-	enum model_protocol protocol;
-	enum model_kind kind;
-} protocols[] = {
-	{"imagen", PROTOCOL_IMAGEN, MODEL_PICTURE},
-	{"gemini-image", PROTOCOL_GEMINI_IMAGE, MODEL_PICTURE},
-	{"veo", PROTOCOL_VEO, MODEL_VIDEO},
-	{"gemini-text", PROTOCOL_GEMINI_TEXT, MODEL_TEXT},
-	{"openai-image", PROTOCOL_OPENAI_IMAGE, MODEL_PICTURE},
-	{"openai-chat", PROTOCOL_OPENAI_CHAT, MODEL_TEXT},
-};
 
 const char *model_kind_name(enum model_kind k)
 {
@@ -144,20 +132,37 @@ static int parse_kind(const struct row_parser *p, const cJSON *m, struct model_r
 	return row_fail(p, "kind is none of %s", all.data ? all.data : "those known");
 }
 
+/* NULL: nobody has heard of it. */
+static const struct protocol_kind *find_protocol(const char *name)
+{
+	const struct protocol_kind *k = protocol_kinds;
+
+	while (k->name && strcmp(k->name, name) != 0)
+		k++;
+	return k->name ? k : NULL;
+}
+
+static int unknown_protocol(const struct row_parser *p)
+{
+	scoped(buf_finish) struct buf names = {0};
+
+	for (const struct protocol_kind *k = protocol_kinds; k->name; k++) {
+		if (buf_addf(&names, "%s%s", names.len ? ", " : "", k->name) < 0)
+			return err_oom(p->err);
+	}
+	return row_fail(p, "protocol is none of %s", names.data);
+}
+
 static int parse_protocol(
 	const struct row_parser *p, const cJSON *m, struct model_row *row)
 {
-	const char *s = cJSON_IsString(m) ? m->valuestring : "";
+	const struct protocol_kind *k =
+		find_protocol(cJSON_IsString(m) ? m->valuestring : "");
 
-	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
-		if (!strcmp(protocols[i].name, s)) {
-			row->protocol = protocols[i].protocol;
-			return 0;
-		}
-	}
-	return row_fail(p,
-		"protocol is none of imagen, gemini-image, veo, gemini-text, "
-		"openai-image, openai-chat");
+	if (!k)
+		return unknown_protocol(p);
+	row->protocol = k->name;
+	return 0;
 }
 
 static int parse_quality(
@@ -360,12 +365,9 @@ static int check_names(const struct row_parser *p, const cJSON *raw)
 
 static int check_whole(const struct row_parser *p, const struct model_row *row)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
-		if (protocols[i].protocol == row->protocol &&
-			protocols[i].kind != row->kind)
-			return row_fail(p, "protocol %s does not make a %s",
-				protocols[i].name, model_kind_name(row->kind));
-	}
+	if (find_protocol(row->protocol)->kind != row->kind)
+		return row_fail(p, "protocol %s does not make a %s", row->protocol,
+			model_kind_name(row->kind));
 	if (row_is_timed(row) != (row->seconds_max > 0))
 		return row_fail(p, "a video model, and no other, has \"seconds\"");
 	if (!row_is_timed(row) && row->extend.seconds)

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "backend/provider/gemini.h"
-
 #include <errno.h>
 #include <string.h>
 
@@ -11,6 +9,11 @@
 #define TOKENS_MAX (INT64_C(1) << 32)
 
 /* ---- request ---- */
+
+static bool sends(const struct wire_job *j, enum option_id id)
+{
+	return id != OPT_LAST && (id != OPT_PERSON || !j->is_developer_api);
+}
 
 static int add_parts(const struct wire_job *j, struct buf *b)
 {
@@ -91,7 +94,7 @@ static cJSON *safety_settings(const char *threshold)
 	return list;
 }
 
-int gemini_body(const struct wire_job *job, struct buf *ret)
+static int body(const struct wire_job *job, struct buf *ret)
 {
 	const char *safety = wire_choice(job, OPT_SAFETY);
 	scoped_json cJSON *config = generation_config(job);
@@ -113,7 +116,7 @@ int gemini_body(const struct wire_job *job, struct buf *ret)
 	return r < 0 ? r : buf_addc(ret, '}');
 }
 
-/* ---- answer ---- */
+/* ---- response ---- */
 
 static const cJSON *member(const cJSON *o, const char *name)
 {
@@ -250,7 +253,7 @@ static void no_picture(struct verdict *v)
 }
 
 /* A picture is paid as a picture: its tokens are in that price. */
-void gemini_read_picture(
+static void read_picture(
 	const struct wire_job *job, const struct wire_response *a, struct verdict *v)
 {
 	bool go_on = read_common(a, "picture", v);
@@ -272,7 +275,7 @@ void gemini_read_picture(
 	}
 }
 
-void gemini_read_text(
+static void read_text(
 	const struct wire_job *job, const struct wire_response *a, struct verdict *v)
 {
 	enum verdict_charge charge;
@@ -295,3 +298,25 @@ void gemini_read_text(
 								: "");
 	v->charge = charge;
 }
+
+const struct protocol_ops protocol_gemini_image = {
+	.family = "google",
+	.method = "generateContent",
+	.response_max = RESPONSE_PICTURES_MAX,
+	.takes_image = true,
+	.is_marked = true,
+	.sends = sends,
+	.body = body,
+	.read = read_picture,
+};
+
+const struct protocol_ops protocol_gemini_text = {
+	.family = "google",
+	.method = "generateContent",
+	.response_max = RESPONSE_SMALL_MAX,
+	.takes_image = true,
+	.is_marked = true,
+	.sends = sends,
+	.body = body,
+	.read = read_text,
+};

@@ -38,13 +38,13 @@ static int add_base(const char *base, struct buf *ret, struct err *err)
 	return buf_add(ret, base, n) < 0 ? err_oom(err) : 0;
 }
 
-static int add_host(const struct google_region *p, const char *location,
+static int add_host(const struct wire_endpoint *to, const char *location,
 	struct buf *ret, struct err *err)
 {
 	int r;
 
-	if (p->endpoint)
-		return add_base(p->endpoint, ret, err);
+	if (to->base)
+		return add_base(to->base, ret, err);
 	if (!strcmp(location, "global"))
 		r = buf_adds(ret, "https://aiplatform.googleapis.com");
 	else if (!strcmp(location, "us") || !strcmp(location, "eu"))
@@ -54,40 +54,47 @@ static int add_host(const struct google_region *p, const char *location,
 	return r < 0 ? err_oom(err) : 0;
 }
 
-int google_vertex_url(const struct google_region *p, const char *model,
+int google_vertex_url(const struct wire_endpoint *to, const char *model,
 	const char *method, struct buf *ret, struct err *err)
 {
 	int r;
 
-	if (!google_is_name(p->project, "-_:."))
+	if (!google_is_name(to->project, "-_:."))
 		return err_set(err, EACCES,
 			"no Google Cloud project: set project= or "
 			"GOOGLE_CLOUD_PROJECT");
-	if (!google_is_name(p->location, "-") || !google_is_name(model, "-_.@"))
+	if (!google_is_name(to->region, "-") || !google_is_name(model, "-_.@"))
 		return err_set(err, EINVAL, "malformed location or model id");
-	r = add_host(p, p->location, ret, err);
+	r = add_host(to, to->region, ret, err);
 	if (r < 0)
 		return r;
-	r = buf_addf(ret, "/%s/projects/%s/locations/%s/publishers/google/models/%s:%s",
-		p->version ? p->version : "v1", p->project, p->location, model, method);
+	r = buf_addf(ret, "/v1/projects/%s/locations/%s/publishers/google/models/%s:%s",
+		to->project, to->region, model, method);
 	return r < 0 ? err_oom(err) : 0;
 }
 
-#define DEVELOPER_HOST "https://generativelanguage.googleapis.com"
 #define STORAGE_HOST "https://storage.googleapis.com"
 
-int google_developer_url(const char *endpoint, const char *model, const char *method,
-	struct buf *ret, struct err *err)
+int google_developer_url(const struct wire_endpoint *to, const char *model,
+	const char *method, struct buf *ret, struct err *err)
 {
 	int r;
 
 	if (!google_is_name(model, "-_.@"))
 		return err_set(err, EINVAL, "malformed model id");
-	r = add_base(endpoint ? endpoint : DEVELOPER_HOST, ret, err);
+	r = add_base(to->base, ret, err);
 	if (r < 0)
 		return r;
 	r = buf_addf(ret, "/v1beta/models/%s:%s", model, method);
 	return r < 0 ? err_oom(err) : 0;
+}
+
+const char *google_wire_id(const struct wire_job *j)
+{
+	const char *id =
+		j->row->wire[j->is_developer_api ? BACKEND_GEMINI : BACKEND_VERTEX];
+
+	return id ? id : "";
 }
 
 bool google_is_operation(const char *name)
@@ -99,21 +106,21 @@ bool google_is_operation(const char *name)
 	       google_is_name(name, "-_:./@") && !strstr(name, "//");
 }
 
-int google_developer_operation_url(
-	const char *endpoint, const char *operation, struct buf *ret, struct err *err)
+int google_developer_operation_url(const struct wire_endpoint *to,
+	const char *operation, struct buf *ret, struct err *err)
 {
 	int r;
 
 	if (!google_is_operation(operation) || !str_starts(operation, "models/"))
 		return err_set(err, EINVAL, "malformed name of an operation");
-	r = add_base(endpoint ? endpoint : DEVELOPER_HOST, ret, err);
+	r = add_base(to->base, ret, err);
 	if (r < 0)
 		return r;
 	r = buf_addf(ret, "/v1beta/%s", operation);
 	return r < 0 ? err_oom(err) : 0;
 }
 
-int google_operation_url(const struct google_region *p, const char *operation,
+int google_operation_url(const struct wire_endpoint *to, const char *operation,
 	struct buf *ret, struct err *err)
 {
 	const char *at = strstr(operation, "/locations/"),
@@ -130,11 +137,11 @@ int google_operation_url(const struct google_region *p, const char *operation,
 	snprintf(location, sizeof(location), "%.*s", (int)n, at);
 	if (n >= sizeof(location) || !google_is_name(location, "-"))
 		return err_set(err, EINVAL, "malformed name of an operation");
-	r = add_host(p, location, ret, err);
+	r = add_host(to, location, ret, err);
 	if (r < 0)
 		return r;
-	r = buf_addf(ret, "/%s/%.*s:fetchPredictOperation",
-		p->version ? p->version : "v1", (int)(end - operation), operation);
+	r = buf_addf(ret, "/v1/%.*s:fetchPredictOperation", (int)(end - operation),
+		operation);
 	return r < 0 ? err_oom(err) : 0;
 }
 

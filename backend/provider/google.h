@@ -2,33 +2,30 @@
 #pragma once
 /* What all of Google's services share: addresses, errors, refusals.
  * Source: Vertex AI REST reference and google.rpc protos, as read on 2026-11-23. */
-#include "backend/provider/wire.h"
+#include "backend/provider/protocol.h"
 
+#define GOOGLE_DEVELOPER_BASE "https://generativelanguage.googleapis.com"
 #define GOOGLE_BUCKET_MAX 222 /* https://cloud.google.com/storage/docs/buckets */
 
 /* Not empty, only ASCII letters, digits and `more`, without "..": fit to stand in a
  * URL or a header. NULL is none. */
 bool google_is_name(const char *s, const char *more);
 
-struct google_region {
-	const char *
-		endpoint; /* base address that replaces the regional host; NULL: none */
-	const char *project, *location; /* Vertex */
-	const char *version;            /* "v1" */
-};
-
 /* ".../publishers/google/models/<wire id>:<method>" on Vertex. -EINVAL: an id that
  * would leave the path; -ENOMEM. */
-int google_vertex_url(const struct google_region *p, const char *model,
+int google_vertex_url(const struct wire_endpoint *to, const char *model,
 	const char *method, struct buf *ret, struct err *err);
-/* "<base>/v1beta/models/<wire id>:<method>" on the Gemini Developer API. */
-int google_developer_url(const char *endpoint, const char *model, const char *method,
-	struct buf *ret, struct err *err);
+/* "<base>/v1beta/models/<wire id>:<method>" on the Gemini Developer API, whose endpoint
+ * has a base. */
+int google_developer_url(const struct wire_endpoint *to, const char *model,
+	const char *method, struct buf *ret, struct err *err);
+/* What the row is called on the job's API; "" if nothing. */
+const char *google_wire_id(const struct wire_job *j);
 /* An operation's name as both services give it. */
 bool google_is_operation(const char *name);
 /* GET on the Developer API: "<base>/v1beta/<name>". -EINVAL. */
-int google_developer_operation_url(
-	const char *endpoint, const char *operation, struct buf *ret, struct err *err);
+int google_developer_operation_url(const struct wire_endpoint *to,
+	const char *operation, struct buf *ret, struct err *err);
 /* An object of Cloud Storage, to be read: "<base>/storage/v1/b/<b>/o/<o>?alt=media".
  * The name is taken as it is, never decoded. -EINVAL: not gs://bucket/object. */
 int google_storage_url(
@@ -39,7 +36,7 @@ int google_storage_list_url(
 	const char *endpoint, const char *prefix, struct buf *ret, struct err *err);
 /* For polling: the address of the operation's own model and region, whatever the
  * configuration says by now. -EINVAL: not an operation's name. */
-int google_operation_url(const struct google_region *p, const char *operation,
+int google_operation_url(const struct wire_endpoint *to, const char *operation,
 	struct buf *ret, struct err *err);
 
 /* Reads an answer that is no success, by its HTTP status. Always sets a verdict. */

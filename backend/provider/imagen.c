@@ -1,12 +1,52 @@
 // SPDX-License-Identifier: MIT
-#include "backend/provider/imagen.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "backend/provider/google.h"
+#include "cache/base/mem.h"
 #include "cache/base/str.h"
+
+/* ---- request ---- */
+
+/* What generations of Imagen take of what the catalogue lets a path ask. Longest prefix
+ * first. Source: Google's VisionGenerativeModelParams reference, read 2026-11-23. */
+static const struct {
+	const char *prefix;
+	bool guidance, negative;
+} imagen_ids[] = {
+	{"imagegeneration@", true, true},
+	{"imagen-3.0-generate-002", false, false},
+	{"imagen-3.0-", false, true},
+	{"imagen-4.0-", false, false},
+};
+
+/* The Developer API's subset. Source: generateImagesConfigToMldev of js-genai 1.x. */
+static bool developer_sends(const struct wire_job *j, enum option_id id)
+{
+	const struct option_rule *safety = &j->row->option[OPT_SAFETY];
+
+	if (id == OPT_SAFETY) /* only the strictest */
+		return !j->req->opt[id] ||
+		       (safety->n_choices &&
+			       wire_is_given(j, id, safety->choices[0].value));
+	return id != OPT_SEED && id != OPT_WATERMARK && id != OPT_NEGATIVE;
+}
+
+static bool sends(const struct wire_job *j, enum option_id id)
+{
+	if (id == OPT_IMAGE || id == OPT_LAST)
+		return false;
+	if (j->is_developer_api && !developer_sends(j, id))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(imagen_ids); i++) {
+		if (str_starts(google_wire_id(j), imagen_ids[i].prefix))
+			return id == OPT_GUIDANCE   ? imagen_ids[i].guidance
+			       : id == OPT_NEGATIVE ? imagen_ids[i].negative
+						    : true;
+	}
+	return true;
+}
 
 static void add_watermark(bool *ok, const struct wire_job *j, cJSON *p)
 {
@@ -46,7 +86,7 @@ static void add_parameters(bool *ok, const struct wire_job *j, cJSON *p)
 		media_mime(j->req->type));
 }
 
-int imagen_body(const struct wire_job *job, struct buf *ret)
+static int body(const struct wire_job *job, struct buf *ret)
 {
 	scoped_json cJSON *o = cJSON_CreateObject();
 	bool ok = o;
@@ -56,6 +96,8 @@ int imagen_body(const struct wire_job *job, struct buf *ret)
 	add_parameters(&ok, job, wire_obj(&ok, o, "parameters"));
 	return ok ? json_print_line(ret, o) : -ENOMEM;
 }
+
+/* ---- response ---- */
 
 /* An element with bytes is a picture whatever else it says; one with neither bytes nor
  * a reason (safety attributes of the prompt) is nothing. */
@@ -88,7 +130,7 @@ static const char *first_reason(const cJSON *list)
 	return "";
 }
 
-void imagen_read(
+static void read_response(
 	const struct wire_job *job, const struct wire_response *a, struct verdict *v)
 {
 	const cJSON *list = cJSON_GetObjectItemCaseSensitive(a->json, "predictions"),
@@ -119,3 +161,14 @@ void imagen_read(
 		google_withheld("picture", reason, v);
 	}
 }
+
+const struct protocol_ops protocol_imagen = {
+	.family = "google",
+	.method = "predict",
+	.response_max = RESPONSE_PICTURES_MAX,
+	.is_marked = true,
+	.sends = sends,
+	.takes_max = wire_count_max,
+	.body = body,
+	.read = read_response,
+};

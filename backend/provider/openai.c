@@ -12,8 +12,12 @@
 
 #define TOKENS_MAX (INT64_C(1) << 32)
 
-int openai_url(const char *base, enum model_kind kind, struct buf *ret, struct err *err)
+/* ---- request ---- */
+
+int openai_url(const struct wire_endpoint *to, const char *model, const char *method,
+	struct buf *ret, struct err *err)
 {
+	const char *base = to->base;
 	size_t n = strlen(base);
 	int r;
 
@@ -26,9 +30,28 @@ int openai_url(const char *base, enum model_kind kind, struct buf *ret, struct e
 	if (r == 0 && !str_ends(ret->data, "/v1"))
 		r = buf_adds(ret, "/v1");
 	if (r == 0)
-		r = buf_adds(ret, kind == MODEL_TEXT ? "/chat/completions"
-						     : "/images/generations");
+		r = buf_addf(ret, "/%s", method);
 	return r < 0 ? err_oom(err) : 0;
+}
+
+static bool sends(const struct wire_job *j, enum option_id id)
+{
+	bool chat = j->row->kind == MODEL_TEXT;
+
+	switch (id) {
+	case OPT_SEED:
+	case OPT_COUNT:
+		return true;
+	case OPT_SIZE:
+	case OPT_ASPECT:
+		return !chat;
+	case OPT_TEMPERATURE:
+	case OPT_MAX_TOKENS:
+	case OPT_IMAGE:
+		return chat;
+	default:
+		return false;
+	}
 }
 
 static void add_picture_members(bool *ok, const struct wire_job *j, cJSON *o)
@@ -98,7 +121,7 @@ static int add_messages(const struct wire_job *j, struct buf *b)
 	return r < 0 ? r : buf_adds(b, "}]}");
 }
 
-int openai_body(const struct wire_job *job, struct buf *ret)
+static int body(const struct wire_job *job, struct buf *ret)
 {
 	scoped_json cJSON *o = cJSON_CreateObject();
 	bool ok = o, chat = job->row->kind == MODEL_TEXT;
@@ -118,6 +141,8 @@ int openai_body(const struct wire_job *job, struct buf *ret)
 	ret->data[--ret->len] = '\0'; /* its brace: the messages follow */
 	return add_messages(job, ret);
 }
+
+/* ---- response ---- */
 
 static bool is_one_of(const char *code, const char *const *marks, size_t n)
 {
@@ -178,7 +203,7 @@ static void read_picture(const struct wire_response *a, const cJSON *e,
 		v, media, from, usable ? NULL : "the server sent neither PNG nor JPEG");
 }
 
-void openai_read_picture(
+static void read_pictures(
 	const struct wire_job *job, const struct wire_response *a, struct verdict *v)
 {
 	const cJSON *e, *list = cJSON_GetObjectItemCaseSensitive(a->json, "data");
@@ -215,7 +240,7 @@ static bool read_usage(const cJSON *json, struct verdict *v)
 	return true;
 }
 
-void openai_read_text(
+static void read_text(
 	const struct wire_job *job, const struct wire_response *a, struct verdict *v)
 {
 	const cJSON *choice, *message;
@@ -251,3 +276,23 @@ void openai_read_text(
 		verdict_ok(v, VERDICT_DONE);
 	v->charge = is_counted ? CHARGE_USAGE : CHARGE_RESERVED;
 }
+
+const struct protocol_ops protocol_openai_image = {
+	.family = "openai",
+	.method = "images/generations",
+	.response_max = RESPONSE_PICTURES_MAX,
+	.sends = sends,
+	.takes_max = wire_count_max,
+	.body = body,
+	.read = read_pictures,
+};
+
+const struct protocol_ops protocol_openai_chat = {
+	.family = "openai",
+	.method = "chat/completions",
+	.response_max = RESPONSE_SMALL_MAX,
+	.takes_image = true,
+	.sends = sends,
+	.body = body,
+	.read = read_text,
+};

@@ -88,7 +88,7 @@ static int take_config(const struct remote_config *c, struct remote *r, struct e
 	if (e == 0)
 		e = take_address(c->storage_endpoint, "the address of Cloud Storage",
 			&r->storage_endpoint, err);
-	if (e < 0 || r->backend != BACKEND_VERTEX)
+	if (e < 0 || !r->service->has_regions)
 		return e;
 	e = take_name(c->project, "project", &r->project, err);
 	if (e == 0)
@@ -99,16 +99,17 @@ static int take_config(const struct remote_config *c, struct remote *r, struct e
 
 int remote_new(const struct remote_config *c, struct remote **ret, struct err *err)
 {
+	const struct service *service = service_of(c->backend);
 	struct remote *r;
 	int e;
 
-	if (c->backend != BACKEND_VERTEX && c->backend != BACKEND_GEMINI &&
-		c->backend != BACKEND_OPENAI)
+	if (!service)
 		return err_set(err, EINVAL, "not a service across a network");
 	r = new0(struct remote);
 	if (!r)
 		return err_oom(err);
 	r->backend = c->backend;
+	r->service = service;
 	r->is_anonymous = c->is_anonymous;
 	e = take_config(c, r, err);
 	if (e < 0) {
@@ -140,9 +141,7 @@ const char *remote_name(const struct remote *r)
 
 enum remote_auth remote_auth(const struct remote *r)
 {
-	if (r->is_anonymous)
-		return AUTH_NONE;
-	return r->backend == BACKEND_GEMINI ? AUTH_GOOGLE_KEY : AUTH_BEARER;
+	return r->is_anonymous ? AUTH_NONE : r->service->auth;
 }
 
 uint32_t remote_regions(const struct remote *r, const struct model_row *row)
@@ -158,61 +157,49 @@ const char *remote_region(
 	return row->location ? row->location : r->region[region % r->n_regions];
 }
 
-struct google_region remote_google_region(
+struct wire_endpoint remote_endpoint(
 	const struct remote *r, const struct model_row *row, uint32_t region)
 {
-	return (struct google_region){
-		.endpoint = r->endpoint,
+	return (struct wire_endpoint){
+		.base = r->endpoint ? r->endpoint : r->service->base,
 		.project = r->project,
-		.location = remote_region(r, row, region),
-		.version = "v1",
+		.region = remote_region(r, row, region),
+		.is_developer_api = r->service->is_developer_api,
 	};
 }
 
-/* The Developer API makes one video a call, whatever sampleCount says.
- * Source: https://ai.google.dev/gemini-api/docs/video, read 2026-11-23. */
 uint32_t remote_takes_max(const struct remote *r, const struct model_row *row)
 {
-	const struct option_rule *count = &row->option[OPT_COUNT];
+	const struct protocol_ops *ops = protocol_of(row);
+	struct wire_job j = {
+		.row = row, .is_developer_api = r->service->is_developer_api};
 
-	switch (row->protocol) {
-	case PROTOCOL_VEO:
-		if (r->backend == BACKEND_GEMINI)
-			return 1;
-		break;
-	case PROTOCOL_IMAGEN:
-	case PROTOCOL_OPENAI_IMAGE:
-		break;
-	default:
-		return 1;
-	}
-	if (!count->is_taken || !(count->max >= 1))
-		return 1;
-	return count->max < WIRE_MEDIA_MAX ? (uint32_t)count->max : WIRE_MEDIA_MAX;
+	return ops->takes_max ? ops->takes_max(&j) : 1;
 }
 
 /* ---- what cannot be ---- */
 
-static bool is_openai(enum model_protocol p)
+bool remote_speaks(const struct remote *r, const struct model_row *row)
 {
-	return p == PROTOCOL_OPENAI_IMAGE || p == PROTOCOL_OPENAI_CHAT;
+	return !strcmp(r->service->family, protocol_of(row)->family);
 }
 
 static int check_offered(
 	const struct remote *r, const struct model_row *row, struct err *err)
 {
-	if (row->wire[r->backend] &&
-		is_openai(row->protocol) == (r->backend == BACKEND_OPENAI))
+	bool is_named = row->wire[r->backend];
+
+	if (is_named && remote_speaks(r, row))
 		return 0;
-	if (!row->wire[r->backend] && r->backend != BACKEND_OPENAI && row->n_successors)
+	if (r->service->own_rows)
+		return err_set(err, EOPNOTSUPP,
+			"%s is no model of %s; its models are rows of your catalogue "
+			"file (catalog=FILE)",
+			row->name, r->service->own_rows);
+	if (!is_named && row->n_successors)
 		return err_set(err, ENOENT,
 			"%s is not offered by backend=%s; use %s instead", row->name,
 			remote_name(r), row->successors[0]);
-	if (r->backend == BACKEND_OPENAI)
-		return err_set(err, EOPNOTSUPP,
-			"%s is no model of an OpenAI-compatible server; its models are "
-			"rows of your catalogue file (catalog=FILE)",
-			row->name);
 	return err_set(err, EOPNOTSUPP, "%s is not offered by backend=%s", row->name,
 		remote_name(r));
 }
@@ -231,10 +218,12 @@ static uint32_t count_inputs(const char *value)
 static int check_sendable(const struct remote *r, const struct model_row *row,
 	const struct request *req, struct err *err)
 {
-	const char *audio = req->opt[OPT_AUDIO];
+	const struct protocol_ops *ops = protocol_of(row);
+	struct wire_job j = {.req = req,
+		.row = row,
+		.is_developer_api = r->service->is_developer_api};
 
-	if (req->opt[OPT_IMAGE] && (row->protocol == PROTOCOL_IMAGEN ||
-					   row->protocol == PROTOCOL_OPENAI_IMAGE))
+	if (req->opt[OPT_IMAGE] && !ops->takes_image)
 		return err_set(err, EOPNOTSUPP,
 			"%s takes no pictures with backend=%s; leave image= out",
 			row->name, remote_name(r));
@@ -242,17 +231,10 @@ static int check_sendable(const struct remote *r, const struct model_row *row,
 		return err_set(err, EOPNOTSUPP,
 			"at most %d pictures can be sent; leave some of image= out",
 			WIRE_INPUTS_MAX);
-	if (req->opt[OPT_LAST] && row->protocol != PROTOCOL_VEO)
+	if (req->opt[OPT_LAST] && !ops->takes_last)
 		return err_set(
 			err, EOPNOTSUPP, "%s takes no last=; leave it out", row->name);
-	/* It always makes sound, and charges for it. */
-	if (r->backend == BACKEND_GEMINI && row->protocol == PROTOCOL_VEO && audio &&
-		row->option[OPT_AUDIO].is_taken && !strcmp(audio, "off"))
-		return err_set(err, EOPNOTSUPP,
-			"%s always makes sound with backend=gemini; leave audio=off "
-			"out, or use backend=vertex",
-			row->name);
-	return 0;
+	return ops->check ? ops->check(&j, err) : 0;
 }
 
 int remote_can_make(const struct remote *r, const struct model_row *row,

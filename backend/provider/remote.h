@@ -69,9 +69,10 @@ void remote_read(const struct remote *r, const struct wire_job *j,
 	const struct wire_response *a, struct verdict *v);
 
 /* Polling a named operation: of its own model and region, whatever the configuration
- * says by now. -EINVAL: not an operation of this backend. */
-int remote_poll(const struct remote *r, const char *operation, struct remote_call *ret,
-	struct err *err);
+ * says by now. row: what started it, for its protocol. -EINVAL: not an operation of
+ * this backend. */
+int remote_poll(const struct remote *r, const struct model_row *row,
+	const char *operation, struct remote_call *ret, struct err *err);
 void remote_read_poll(const struct remote *r, const struct wire_job *j,
 	const struct wire_response *a, struct verdict *v);
 

@@ -1,41 +1,14 @@
 // SPDX-License-Identifier: MIT
-/* Calls: each protocol's own functions behind one table. */
+/* Calls to a service: what is asked for, polled, fetched and listed. Pure. */
 #include <errno.h>
 #include <string.h>
 
-#include "backend/provider/gemini.h"
-#include "backend/provider/imagen.h"
-#include "backend/provider/openai.h"
 #include "backend/provider/remote_internal.h"
-#include "backend/provider/veo.h"
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
 
-#define OPENAI_BASE "https://api.openai.com/v1"
-#define DEVELOPER_ORIGIN "https://generativelanguage.googleapis.com"
-
-/* Bodies of answers. A placeholder promises less than 2 GiB; four pictures of 4K in
- * base64 are below 200 MiB. */
-#define SMALL_MAX (UINT64_C(8) << 20)
-#define PICTURES_MAX (UINT64_C(256) << 20)
+/* A body that is media. A placeholder promises less than 2 GiB. */
 #define MEDIA_MAX ((UINT64_C(2) << 30) - 1)
-
-static const struct protocol {
-	const char *method; /* of Google's services */
-	uint64_t response_max;
-	int (*body)(const struct wire_job *job, struct buf *ret);
-} protocols[] = {
-	[PROTOCOL_IMAGEN] = {"predict", PICTURES_MAX, imagen_body},
-	[PROTOCOL_GEMINI_IMAGE] = {"generateContent", PICTURES_MAX, gemini_body},
-	[PROTOCOL_VEO] = {"predictLongRunning", SMALL_MAX, veo_body},
-	[PROTOCOL_GEMINI_TEXT] = {"generateContent", SMALL_MAX, gemini_body},
-	[PROTOCOL_OPENAI_IMAGE] = {NULL, PICTURES_MAX, openai_body},
-	[PROTOCOL_OPENAI_CHAT] = {NULL, SMALL_MAX, openai_body},
-};
-
-/* Of one picture in a request. Source: vertex-ai/generative-ai/docs, the pages of Veo
- * and Gemini, read 2026-11-23. */
-#define GOOGLE_INPUT_MAX (20 << 20)
 
 void remote_call_finish(struct remote_call *c)
 {
@@ -49,21 +22,23 @@ struct wire_job remote_own_job(const struct remote *r, const struct wire_job *j)
 {
 	struct wire_job own = *j;
 
-	own.is_developer_api = r->backend == BACKEND_GEMINI;
+	own.is_developer_api = r->service->is_developer_api;
 	return own;
 }
 
 static int check_input(const struct remote *r, const struct wire_input *in,
 	const char *option, struct err *err)
 {
+	uint64_t max = r->service->input_max;
+
 	if ((in->type != MEDIA_PNG && in->type != MEDIA_JPEG) || !in->len)
 		return err_set(err, EINVAL,
 			"an input of %s= is neither a PNG nor a JPEG picture", option);
-	if (r->backend != BACKEND_OPENAI && in->len > GOOGLE_INPUT_MAX)
+	if (max && in->len > max)
 		return err_set(err, EINVAL,
 			"an input of %s= is above %d MiB, the most that the provider "
 			"takes",
-			option, GOOGLE_INPUT_MAX >> 20);
+			option, (int)(max >> 20));
 	return 0;
 }
 
@@ -73,7 +48,7 @@ static bool is_clip(const struct remote *r, const char *uri)
 	char from[WIRE_URI_MAX];
 
 	return wire_uri(uri, from) &&
-	       str_starts(from, "gs://") == (r->backend == BACKEND_VERTEX);
+	       str_starts(from, "gs://") == r->service->has_storage;
 }
 
 static int check_job(const struct remote *r, const struct wire_job *j, struct err *err)
@@ -99,20 +74,6 @@ static int check_job(const struct remote *r, const struct wire_job *j, struct er
 	return e;
 }
 
-static int make_url(const struct remote *r, const struct model_row *row,
-	uint32_t region, struct buf *ret, struct err *err)
-{
-	const char *method = protocols[row->protocol].method;
-	const char *id = row->wire[r->backend];
-	struct google_region p = remote_google_region(r, row, region);
-
-	if (r->backend == BACKEND_VERTEX)
-		return google_vertex_url(&p, id, method, ret, err);
-	if (r->backend == BACKEND_GEMINI)
-		return google_developer_url(r->endpoint, id, method, ret, err);
-	return openai_url(r->endpoint ? r->endpoint : OPENAI_BASE, row->kind, ret, err);
-}
-
 static void to_service(const struct remote *r, struct remote_call *c)
 {
 	c->auth = remote_auth(r);
@@ -122,17 +83,19 @@ static void to_service(const struct remote *r, struct remote_call *c)
 int remote_make(const struct remote *r, const struct wire_job *j, uint32_t region,
 	struct remote_call *ret, struct err *err)
 {
-	const struct protocol *p = &protocols[j->row->protocol];
+	const struct protocol_ops *ops = protocol_of(j->row);
+	struct wire_endpoint to = remote_endpoint(r, j->row, region);
 	scoped(remote_call_finish) struct remote_call c = {
-		.method = "POST", .is_paid = true, .response_max = p->response_max};
+		.method = "POST", .is_paid = true, .response_max = ops->response_max};
 	struct wire_job own = remote_own_job(r, j);
 	int e = check_job(r, &own, err);
 
 	if (e == 0)
-		e = make_url(r, j->row, region, &c.url, err);
+		e = r->service->url(
+			&to, j->row->wire[r->backend], ops->method, &c.url, err);
 	if (e < 0)
 		return e;
-	if (p->body(&own, &c.body) < 0)
+	if (ops->body(&own, &c.body) < 0)
 		return err_oom(err);
 	to_service(r, &c);
 	*ret = c;
@@ -142,25 +105,23 @@ int remote_make(const struct remote *r, const struct wire_job *j, uint32_t regio
 
 /* ---- polling ---- */
 
-int remote_poll(const struct remote *r, const char *operation, struct remote_call *ret,
-	struct err *err)
+int remote_poll(const struct remote *r, const struct model_row *row,
+	const char *operation, struct remote_call *ret, struct err *err)
 {
-	scoped(remote_call_finish) struct remote_call c = {
-		.method = r->backend == BACKEND_VERTEX ? "POST" : "GET",
-		.response_max = MEDIA_MAX};
-	struct google_region p = {.endpoint = r->endpoint, .version = "v1"};
+	const struct protocol_ops *ops = protocol_of(row);
+	struct wire_endpoint to = remote_endpoint(r, row, 0);
+	scoped(remote_call_finish) struct remote_call c = {.response_max = MEDIA_MAX};
 	int e;
 
-	if (r->backend == BACKEND_OPENAI)
-		return err_set(err, EINVAL, "backend=openai has no operations");
-	if (r->backend == BACKEND_VERTEX)
-		e = google_operation_url(&p, operation, &c.url, err);
-	else
-		e = google_developer_operation_url(r->endpoint, operation, &c.url, err);
+	if (!ops->poll_url || !remote_speaks(r, row))
+		return err_set(
+			err, EINVAL, "backend=%s has no operations", remote_name(r));
+	e = ops->poll_url(&to, operation, &c.url, err);
 	if (e < 0)
 		return e;
-	if (r->backend == BACKEND_VERTEX && veo_poll_body(operation, &c.body) < 0)
+	if (ops->poll_body && ops->poll_body(&to, operation, &c.body) < 0)
 		return err_oom(err);
+	c.method = c.body.len ? "POST" : "GET";
 	to_service(r, &c);
 	*ret = c;
 	c = (struct remote_call){0};
@@ -177,19 +138,15 @@ static size_t origin_length(const char *url)
 	return host ? (size_t)(host + 3 - url) + strcspn(host + 3, "/?#") : 0;
 }
 
-static const char *own_address(const struct remote *r)
-{
-	if (r->endpoint)
-		return r->endpoint;
-	return r->backend == BACKEND_OPENAI ? OPENAI_BASE : DEVELOPER_ORIGIN;
-}
-
 static bool is_own(const struct remote *r, const char *uri)
 {
-	const char *base = own_address(r);
-	size_t n = origin_length(base);
+	const char *base = r->endpoint ? r->endpoint : r->service->base;
+	size_t n;
 
-	return r->backend != BACKEND_VERTEX && !strncmp(base, uri, n) && uri[n] == '/';
+	if (!r->service->base)
+		return false;
+	n = origin_length(base);
+	return !strncmp(base, uri, n) && uri[n] == '/';
 }
 
 /* Plain http only where the service itself is on this machine: an answer from
@@ -203,12 +160,13 @@ static bool is_fetchable(const struct remote *r, const char *uri)
 			return false;
 	}
 	return n && !memchr(uri, '@', n) &&
-	       (str_starts(uri, "https://") || str_starts(own_address(r), "http://"));
+	       (str_starts(uri, "https://") ||
+		       (r->endpoint && str_starts(r->endpoint, "http://")));
 }
 
 static int storage_call(const struct remote *r, struct remote_call *c, struct err *err)
 {
-	if (r->backend != BACKEND_VERTEX)
+	if (!r->service->has_storage)
 		return err_set(err, EINVAL,
 			"Cloud Storage can be read with backend=vertex only");
 	to_service(r, c);
@@ -249,7 +207,7 @@ int remote_list(const struct remote *r, const char *prefix, struct remote_call *
 	struct err *err)
 {
 	scoped(remote_call_finish) struct remote_call c = {
-		.method = "GET", .response_max = SMALL_MAX};
+		.method = "GET", .response_max = RESPONSE_SMALL_MAX};
 	int e = storage_call(r, &c, err);
 
 	if (e < 0)

@@ -4,23 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/provider/gemini.h"
-#include "backend/provider/imagen.h"
-#include "backend/provider/openai.h"
 #include "backend/provider/remote_internal.h"
-#include "backend/provider/veo.h"
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
-
-static void (*const readers[])(const struct wire_job *job,
-	const struct wire_response *a, struct verdict *v) = {
-	[PROTOCOL_IMAGEN] = imagen_read,
-	[PROTOCOL_GEMINI_IMAGE] = gemini_read_picture,
-	[PROTOCOL_VEO] = veo_read_start,
-	[PROTOCOL_GEMINI_TEXT] = gemini_read_text,
-	[PROTOCOL_OPENAI_IMAGE] = openai_read_picture,
-	[PROTOCOL_OPENAI_CHAT] = openai_read_text,
-};
 
 static bool is_reachable(const struct remote *r, const char *uri)
 {
@@ -58,12 +44,13 @@ static void check_uris(const struct remote *r, struct verdict *v)
 }
 
 /* An operation that nobody could poll. */
-static void check_operation(const struct remote *r, struct verdict *v)
+static void check_operation(
+	const struct remote *r, const struct model_row *row, struct verdict *v)
 {
 	scoped(remote_call_finish) struct remote_call c = {0};
 
 	if (v->kind != VERDICT_OPERATION ||
-		remote_poll(r, v->operation, &c, NULL) != -EINVAL)
+		remote_poll(r, row, v->operation, &c, NULL) != -EINVAL)
 		return;
 	*v->operation = '\0';
 	verdict_set(v, VERDICT_UNKNOWN, EIO,
@@ -76,22 +63,23 @@ void remote_read(const struct remote *r, const struct wire_job *j,
 	struct wire_job own = remote_own_job(r, j);
 
 	*v = (struct verdict){.retry_after_ms = -1};
-	readers[j->row->protocol](&own, a, v);
-	check_operation(r, v);
+	protocol_of(j->row)->read(&own, a, v);
+	check_operation(r, j->row, v);
 	check_uris(r, v);
 }
 
 void remote_read_poll(const struct remote *r, const struct wire_job *j,
 	const struct wire_response *a, struct verdict *v)
 {
+	const struct protocol_ops *ops = protocol_of(j->row);
 	struct wire_job own = remote_own_job(r, j);
 
 	*v = (struct verdict){.retry_after_ms = -1};
-	if (r->backend == BACKEND_OPENAI)
-		verdict_set(
-			v, VERDICT_UNKNOWN, EIO, "backend=openai has no operations");
+	if (ops->read_poll && remote_speaks(r, j->row))
+		ops->read_poll(&own, a, v);
 	else
-		veo_read_poll(&own, a, v);
+		verdict_set(v, VERDICT_UNKNOWN, EIO, "backend=%s has no operations",
+			remote_name(r));
 	check_uris(r, v);
 }
 

@@ -1,11 +1,71 @@
 // SPDX-License-Identifier: MIT
-#include "backend/provider/veo.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "backend/provider/google.h"
+#include "cache/base/str.h"
+
+/* ---- what it can ---- */
+
+/* On the Developer API it always makes sound, and charges for it. */
+static int check(const struct wire_job *j, struct err *err)
+{
+	if (j->is_developer_api && j->row->option[OPT_AUDIO].is_taken &&
+		wire_is_given(j, OPT_AUDIO, "off"))
+		return err_set(err, EOPNOTSUPP,
+			"%s always makes sound with backend=gemini; leave audio=off "
+			"out, or use backend=vertex",
+			j->row->name);
+	return 0;
+}
+
+static bool sends(const struct wire_job *j, enum option_id id)
+{
+	switch (id) {
+	case OPT_RES: /* Veo 2, which has no sound, has no such parameter; the
+			 Developer API extends at 720p only */
+		return j->row->option[OPT_AUDIO].is_taken &&
+		       !(j->is_developer_api && j->video_uri);
+	case OPT_AUDIO:
+	case OPT_SEED:
+	case OPT_PERSON: /* what is allowed there depends on model and country */
+		return !j->is_developer_api;
+	case OPT_FPS:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* The Developer API makes one video a call, whatever sampleCount says.
+ * Source: https://ai.google.dev/gemini-api/docs/video, read 2026-11-23. */
+static uint32_t takes_max(const struct wire_job *j)
+{
+	return j->is_developer_api ? 1 : wire_count_max(j);
+}
+
+/* https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/
+ * veo-video-generation, read 2026-11-23. The specification promises shorter ones. */
+#define VEO2_SECONDS_MIN 5
+
+static uint32_t seconds(const struct wire_job *j)
+{
+	bool short_veo2 = j->seconds < VEO2_SECONDS_MIN && !j->video_uri &&
+			  str_starts(google_wire_id(j), "veo-2.0-");
+
+	return short_veo2 ? VEO2_SECONDS_MIN : j->seconds;
+}
+
+/* The Developer API does not extend Lite's. Source: its page on video,
+ * https://ai.google.dev/gemini-api/docs/video, read 2026-11-23. */
+static bool can_extend(const struct wire_job *j)
+{
+	return j->row->extend.seconds == WIRE_EXTENSION_SECONDS &&
+	       !(j->is_developer_api && str_starts(google_wire_id(j), "veo-3.1-lite-"));
+}
+
+/* ---- the start ---- */
 
 static int add_picture(const char *name, const struct wire_input *in, struct buf *b)
 {
@@ -54,7 +114,7 @@ static cJSON *parameters(const struct wire_job *j)
 	uint64_t seed;
 
 	wire_int(&ok, p, "sampleCount", j->n_takes);
-	wire_int(&ok, p, "durationSeconds", wire_seconds(j));
+	wire_int(&ok, p, "durationSeconds", seconds(j));
 	wire_str(&ok, p, "aspectRatio", wire_choice(j, OPT_ASPECT));
 	wire_str(&ok, p, "personGeneration", wire_choice(j, OPT_PERSON));
 	wire_str(&ok, p, "resolution", res && !strcmp(res, "4K") ? "4k" : res);
@@ -77,7 +137,7 @@ static cJSON *parameters(const struct wire_job *j)
 	return p;
 }
 
-int veo_body(const struct wire_job *job, struct buf *ret)
+static int body(const struct wire_job *job, struct buf *ret)
 {
 	scoped_json cJSON *p = parameters(job);
 	int r = p ? add_instance(job, ret) : -ENOMEM;
@@ -88,7 +148,7 @@ int veo_body(const struct wire_job *job, struct buf *ret)
 }
 
 /* Whatever a 200 says: a video may be in the making, and a bucket may have it. */
-void veo_read_start(
+static void read_start(
 	const struct wire_job *job, const struct wire_response *a, struct verdict *v)
 {
 	const char *name = json_str(a->json, "name", "");
@@ -107,11 +167,25 @@ void veo_read_start(
 	}
 }
 
-int veo_poll_body(const char *operation, struct buf *ret)
+/* ---- the operation ---- */
+
+static int poll_url(const struct wire_endpoint *to, const char *operation,
+	struct buf *ret, struct err *err)
+{
+	return to->is_developer_api
+		       ? google_developer_operation_url(to, operation, ret, err)
+		       : google_operation_url(to, operation, ret, err);
+}
+
+/* `:fetchPredictOperation`; the Developer API polls with GET. */
+static int poll_body(
+	const struct wire_endpoint *to, const char *operation, struct buf *ret)
 {
 	scoped_json cJSON *o = cJSON_CreateObject();
 	bool ok = o;
 
+	if (to->is_developer_api)
+		return 0;
 	wire_str(&ok, o, "operationName", operation);
 	return ok ? json_print_line(ret, o) : -ENOMEM;
 }
@@ -152,7 +226,7 @@ static void judge(const struct wire_job *job, const cJSON *response, struct verd
 {
 	char withheld[sizeof(v->result[0].reason)];
 
-	v->usage.seconds = v->n_results * wire_seconds(job);
+	v->usage.seconds = v->n_results * seconds(job);
 	if (v->n_results && v->result[0].is_usable) {
 		for (int i = 0; v->n_results < job->n_takes && i < WIRE_MEDIA_MAX;
 			i++) {
@@ -195,7 +269,8 @@ static void read_response(const struct wire_job *job, const struct wire_response
 	judge(job, response, v);
 }
 
-void veo_read_poll(
+/* The operation is lost only where Google itself says 404. */
+static void read_poll(
 	const struct wire_job *job, const struct wire_response *a, struct verdict *v)
 {
 	const cJSON *error = cJSON_GetObjectItemCaseSensitive(a->json, "error");
@@ -218,3 +293,22 @@ void veo_read_poll(
 		read_response(job, a,
 			cJSON_GetObjectItemCaseSensitive(a->json, "response"), v);
 }
+
+const struct protocol_ops protocol_veo = {
+	.family = "google",
+	.method = "predictLongRunning",
+	.response_max = RESPONSE_SMALL_MAX,
+	.takes_image = true,
+	.takes_last = true,
+	.is_marked = true,
+	.check = check,
+	.sends = sends,
+	.takes_max = takes_max,
+	.seconds = seconds,
+	.can_extend = can_extend,
+	.body = body,
+	.read = read_start,
+	.poll_url = poll_url,
+	.poll_body = poll_body,
+	.read_poll = read_poll,
+};

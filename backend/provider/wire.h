@@ -116,6 +116,8 @@ enum verdict_kind verdict_ok(struct verdict *v, enum verdict_kind kind);
 /* Whether an option goes out with the call at all. The catalogue says what a path may
  * ask; the API, or the model behind it, may not know the parameter by now. */
 bool wire_sends(const struct wire_job *j, enum option_id id);
+/* Whether the path gives this value. */
+bool wire_is_given(const struct wire_job *j, enum option_id id, const char *value);
 /* What goes out: the value of the path where the row that serves it understands it,
  * else the row's own default. NULL, false: nothing does. */
 const char *wire_choice(const struct wire_job *j, enum option_id id);
@@ -124,6 +126,8 @@ bool wire_seed(const struct wire_job *j, uint64_t *ret);
 /* The length that the call asks for, and that is billed. Longer than j->seconds where
  * the model does not make what its row promises; the clip is then to be cut. */
 uint32_t wire_seconds(const struct wire_job *j);
+/* The takes of one call by the row's count, >= 1: for protocols that make several. */
+uint32_t wire_count_max(const struct wire_job *j);
 /* Can a clip be extended (video_uri)? By this many seconds, each time; the answer is
  * the whole clip, and the added seconds are billed. On the Developer API at 720p. */
 #define WIRE_EXTENSION_SECONDS 7

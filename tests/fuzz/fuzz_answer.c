@@ -5,26 +5,24 @@
 #include <assert.h>
 
 #include "backend/net/http.h"
-#include "backend/provider/gemini.h"
-#include "backend/provider/imagen.h"
-#include "backend/provider/openai.h"
-#include "backend/provider/veo.h"
+#include "backend/provider/protocol.h"
 #include "cache/base/str.h"
 #include "tests/backend/provider/wire_case.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const struct {
-	wire_read_fn read;
+	const struct protocol_ops *ops;
+	bool is_poll;
 	enum model_kind kind;
 } readers[] = {
-	{imagen_read, MODEL_PICTURE},
-	{veo_read_start, MODEL_VIDEO},
-	{veo_read_poll, MODEL_VIDEO},
-	{gemini_read_picture, MODEL_PICTURE},
-	{gemini_read_text, MODEL_TEXT},
-	{openai_read_picture, MODEL_PICTURE},
-	{openai_read_text, MODEL_TEXT},
+	{&protocol_imagen, false, MODEL_PICTURE},
+	{&protocol_veo, false, MODEL_VIDEO},
+	{&protocol_veo, true, MODEL_VIDEO},
+	{&protocol_gemini_image, false, MODEL_PICTURE},
+	{&protocol_gemini_text, false, MODEL_TEXT},
+	{&protocol_openai_image, false, MODEL_PICTURE},
+	{&protocol_openai_chat, false, MODEL_TEXT},
 };
 
 static const int statuses[] = {200, 200, 200, 200, 400, 401, 403, 404, 429, 500, 503};
@@ -58,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct model_row mine = {0};
 	struct wire_job job = {.row = &mine, .n_takes = 2, .seconds = 8};
+	const struct protocol_ops *ops;
 	struct verdict v;
 	size_t which;
 
@@ -65,8 +64,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	which = data[0] % ARRAY_SIZE(readers);
 	mine.kind = readers[which].kind;
-	wire_read(readers[which].read, &job, statuses[data[1] % ARRAY_SIZE(statuses)],
-		-1, (const char *)data + 2, len - 2, &v);
+	ops = readers[which].ops;
+	wire_read(readers[which].is_poll ? ops->read_poll : ops->read, &job,
+		statuses[data[1] % ARRAY_SIZE(statuses)], -1, (const char *)data + 2,
+		len - 2, &v);
 	check(&job, &v);
 	verdict_finish(&v);
 	return 0;

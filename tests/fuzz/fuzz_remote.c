@@ -20,24 +20,24 @@ enum question { MAKE, POLL, LIST };
 
 static const struct {
 	enum backend_id backend;
-	enum model_protocol protocol;
+	const char *protocol;
 	enum model_kind kind;
 	enum question question;
 } asked[] = {
-	{BACKEND_VERTEX, PROTOCOL_IMAGEN, MODEL_PICTURE, MAKE},
-	{BACKEND_VERTEX, PROTOCOL_GEMINI_IMAGE, MODEL_PICTURE, MAKE},
-	{BACKEND_VERTEX, PROTOCOL_GEMINI_TEXT, MODEL_TEXT, MAKE},
-	{BACKEND_VERTEX, PROTOCOL_VEO, MODEL_VIDEO, MAKE},
-	{BACKEND_VERTEX, PROTOCOL_VEO, MODEL_VIDEO, POLL},
-	{BACKEND_GEMINI, PROTOCOL_IMAGEN, MODEL_PICTURE, MAKE},
-	{BACKEND_GEMINI, PROTOCOL_GEMINI_IMAGE, MODEL_PICTURE, MAKE},
-	{BACKEND_GEMINI, PROTOCOL_GEMINI_TEXT, MODEL_TEXT, MAKE},
-	{BACKEND_GEMINI, PROTOCOL_VEO, MODEL_VIDEO, MAKE},
-	{BACKEND_GEMINI, PROTOCOL_VEO, MODEL_VIDEO, POLL},
-	{BACKEND_OPENAI, PROTOCOL_OPENAI_IMAGE, MODEL_PICTURE, MAKE},
-	{BACKEND_OPENAI, PROTOCOL_OPENAI_CHAT, MODEL_TEXT, MAKE},
-	{BACKEND_OPENAI, PROTOCOL_OPENAI_IMAGE, MODEL_PICTURE, POLL},
-	{BACKEND_VERTEX, PROTOCOL_VEO, MODEL_VIDEO, LIST},
+	{BACKEND_VERTEX, "imagen", MODEL_PICTURE, MAKE},
+	{BACKEND_VERTEX, "gemini-image", MODEL_PICTURE, MAKE},
+	{BACKEND_VERTEX, "gemini-text", MODEL_TEXT, MAKE},
+	{BACKEND_VERTEX, "veo", MODEL_VIDEO, MAKE},
+	{BACKEND_VERTEX, "veo", MODEL_VIDEO, POLL},
+	{BACKEND_GEMINI, "imagen", MODEL_PICTURE, MAKE},
+	{BACKEND_GEMINI, "gemini-image", MODEL_PICTURE, MAKE},
+	{BACKEND_GEMINI, "gemini-text", MODEL_TEXT, MAKE},
+	{BACKEND_GEMINI, "veo", MODEL_VIDEO, MAKE},
+	{BACKEND_GEMINI, "veo", MODEL_VIDEO, POLL},
+	{BACKEND_OPENAI, "openai-image", MODEL_PICTURE, MAKE},
+	{BACKEND_OPENAI, "openai-chat", MODEL_TEXT, MAKE},
+	{BACKEND_OPENAI, "openai-image", MODEL_PICTURE, POLL},
+	{BACKEND_VERTEX, "veo", MODEL_VIDEO, LIST},
 };
 
 static const int statuses[] = {200, 200, 200, 200, 400, 401, 403, 404, 429, 500, 501,
@@ -118,7 +118,8 @@ static void check(
 	check_line(v->model_version, sizeof(v->model_version));
 	assert(v->retry_after_ms >= -1);
 	assert((v->kind == VERDICT_OPERATION) == (*v->operation != '\0'));
-	assert(!*v->operation || remote_poll(r, v->operation, &call, NULL) == 0);
+	assert(!*v->operation ||
+		remote_poll(r, job->row, v->operation, &call, NULL) == 0);
 	assert(v->n_results <= WIRE_MEDIA_MAX);
 	for (uint32_t i = 0; i < v->n_results; i++) {
 		check_result(r, &v->result[i]);

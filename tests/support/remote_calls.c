@@ -201,12 +201,19 @@ static void read_list(const cJSON *in, cJSON *out)
 		cJSON_AddItemToArray(list, cJSON_CreateString(uri[i]));
 }
 
+/* Any model with operations will do: they name their own. */
+static const struct model_row *polled(const cJSON *in)
+{
+	return catalogue_find(catalogue, json_str(in, "row", "veo-3.1"));
+}
+
 static void ask(const struct remote *r, const char *op, const cJSON *in, cJSON *out)
 {
 	scoped(remote_call_finish) struct remote_call call = {0};
 	struct err err = {0};
 	int e = !strcmp(op, "poll")
-			? remote_poll(r, json_str(in, "operation", ""), &call, &err)
+			? remote_poll(r, polled(in), json_str(in, "operation", ""),
+				  &call, &err)
 		: !strcmp(op, "fetch")
 			? remote_fetch(r, json_str(in, "uri", ""), &call, &err)
 			: remote_list(r, json_str(in, "prefix", ""), &call, &err);

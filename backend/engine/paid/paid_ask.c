@@ -80,7 +80,8 @@ enum paid_state paid_poll(struct job *j)
 
 	exchange_reset(&p->http);
 	r = is_search(p) ? remote_list(remote, part->prefix, &p->http.request, &err)
-			 : remote_poll(remote, part->operation, &p->http.request, &err);
+			 : remote_poll(remote, p->job->run->served, part->operation,
+				   &p->http.request, &err);
 	if (r < 0)
 		return paid_fails(p, &err);
 	return exchange_run(&p->http, POLL_TIMEOUT_MS) < 0 ? PAID_POLLED : PAID_WAITS;

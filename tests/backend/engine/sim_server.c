@@ -353,9 +353,9 @@ static void answer_paid(struct paid *p, struct sim_answer *a)
 	if (result != SIM_GOOD)
 		snprintf(c->what, sizeof(c->what),
 			result == SIM_REFUSED ? "filtered" : "unusable");
-	if (p->job->run->served->protocol == PROTOCOL_VEO)
+	if (!strcmp(p->job->run->served->protocol, "veo"))
 		operation_begin(c, a);
-	else if (p->job->run->served->protocol == PROTOCOL_IMAGEN)
+	else if (!strcmp(p->job->run->served->protocol, "imagen"))
 		imagen_body_of(c, &a->body);
 	else
 		gemini_body_of(c, p->job->run->served->kind == MODEL_TEXT, &a->body);

@@ -231,7 +231,7 @@ static void documented_limits(void)
 		const struct model_row *row = catalogue_at(c, i);
 		const struct option_rule *seed = &row->option[OPT_SEED];
 
-		if (row->protocol == PROTOCOL_IMAGEN) {
+		if (!strcmp(row->protocol, "imagen")) {
 			CHECK(seed->min == 1 && seed->max == 2147483647);
 			CHECK(!row->option[OPT_IMAGE].is_taken);
 		}
@@ -315,6 +315,10 @@ static void refuses_rows(void)
 		{"{\"kind\":\"text\",\"protocol\":\"gemini-text\",\"price\":0,"
 		 "\"wire\":{\"vertex\":\"a/../b\"}}",
 			"cannot stand in a URL"},
+		{"{\"kind\":\"text\",\"protocol\":\"telex\",\"price\":0,"
+		 "\"wire\":{\"vertex\":\"a\"}}",
+			"protocol is none of imagen, gemini-image, veo, gemini-text, "
+			"openai-image, openai-chat"},
 		{"{\"kind\":\"text\",\"protocol\":\"veo\",\"price\":0,"
 		 "\"wire\":{\"vertex\":\"a\"}}",
 			"does not make a text"},

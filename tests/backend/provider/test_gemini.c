@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "backend/provider/gemini.h"
+#include "backend/provider/protocol.h"
 
 #include "tests/backend/provider/wire_case.h"
 
@@ -60,7 +60,7 @@ static void bodies(void)
 			cases[i].developer);
 		f.job.image = pictures;
 		f.job.n_images = cases[i].images;
-		CHECK_INT(gemini_body(&f.job, &b), 0);
+		CHECK_INT(protocol_gemini_text.body(&f.job, &b), 0);
 		wire_check_body(cases[i].model, &b, cases[i].want);
 	}
 }
@@ -120,8 +120,8 @@ static void answers_with_pictures(void)
 	struct verdict v;
 
 	wire_fixture(&f, "gemini-nano-banana-2.1", "1.png", NULL, false);
-	WIRE_CHECK_ANSWERS(gemini_read_picture, &f.job, cases);
-	wire_read(gemini_read_picture, &f.job, 200, -1, body, strlen(body), &v);
+	WIRE_CHECK_ANSWERS(protocol_gemini_image.read, &f.job, cases);
+	wire_read(protocol_gemini_image.read, &f.job, 200, -1, body, strlen(body), &v);
 	CHECK_INT(v.kind, VERDICT_DONE);
 	CHECK_INT(v.result[0].media, 1); /* not the draft */
 	CHECK_INT(v.usage.images, 1);
@@ -156,8 +156,8 @@ static void answers_in_words(void)
 	struct verdict v;
 
 	wire_fixture(&f, "gemini-3.8-flash", "1.txt", NULL, false);
-	WIRE_CHECK_ANSWERS(gemini_read_text, &f.job, cases);
-	wire_read(gemini_read_text, &f.job, 200, -1, body, strlen(body), &v);
+	WIRE_CHECK_ANSWERS(protocol_gemini_text.read, &f.job, cases);
+	wire_read(protocol_gemini_text.read, &f.job, 200, -1, body, strlen(body), &v);
 	CHECK_STR(v.text.data, "hello there");
 	CHECK_INT(v.usage.tokens_in, 7);
 	CHECK_INT(v.usage.tokens_out, 25);

@@ -35,8 +35,8 @@ static void addresses(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		scoped(buf_finish) struct buf b = {0};
-		struct google_region p = {
-			cases[i].endpoint, cases[i].project, cases[i].location, "v1"};
+		struct wire_endpoint p = {
+			cases[i].endpoint, cases[i].project, cases[i].location};
 		struct err err = {0};
 
 		CHECK_INT(google_vertex_url(&p, cases[i].model, "predict", &b, &err),
@@ -71,7 +71,8 @@ static void addresses_of_operations(void)
 		{"", NULL, NULL},
 	};
 	/* Whatever the configuration says by now. */
-	struct google_region p = {NULL, "other", "us-central1", "v1"};
+	struct wire_endpoint p = {NULL, "other", "us-central1"};
+	struct wire_endpoint d = {.base = GOOGLE_DEVELOPER_BASE};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		scoped(buf_finish) struct buf a = {0}, b = {0};
@@ -80,7 +81,7 @@ static void addresses_of_operations(void)
 			cases[i].vertex ? 0 : -EINVAL);
 		if (cases[i].vertex)
 			CHECK_STR(a.data, cases[i].vertex);
-		CHECK_INT(google_developer_operation_url(NULL, cases[i].name, &b, NULL),
+		CHECK_INT(google_developer_operation_url(&d, cases[i].name, &b, NULL),
 			cases[i].developer ? 0 : -EINVAL);
 		if (cases[i].developer)
 			CHECK_STR(b.data, cases[i].developer);

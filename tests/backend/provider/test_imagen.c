@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "backend/provider/imagen.h"
+#include "backend/provider/protocol.h"
 
 #include "tests/backend/provider/wire_case.h"
 
@@ -65,7 +65,7 @@ static void bodies(void)
 
 		wire_fixture(&f, cases[i].model, cases[i].file, cases[i].options,
 			cases[i].developer);
-		CHECK_INT(imagen_body(&f.job, &b), 0);
+		CHECK_INT(protocol_imagen.body(&f.job, &b), 0);
 		wire_check_body(cases[i].model, &b, cases[i].want);
 	}
 }
@@ -84,7 +84,7 @@ static void never_a_seed_with_a_watermark(void)
 			scoped(buf_finish) struct buf b = {0};
 
 			wire_fixture(&f, models[m], "1.png", options[o / 2], o % 2);
-			CHECK_INT(imagen_body(&f.job, &b), 0);
+			CHECK_INT(protocol_imagen.body(&f.job, &b), 0);
 			CHECK(!strstr(b.data, "\"seed\"") ||
 				strstr(b.data, "\"addWatermark\":false"));
 			CHECK(strstr(b.data, "\"includeRaiReason\":true"));
@@ -135,7 +135,7 @@ static void answers(void)
 	scoped(wire_fixture_finish) struct wire_fixture f;
 
 	wire_fixture(&f, "imagen-3", "1.png", "count=2", false);
-	WIRE_CHECK_ANSWERS(imagen_read, &f.job, cases);
+	WIRE_CHECK_ANSWERS(protocol_imagen.read, &f.job, cases);
 }
 
 static void each_take_has_its_result(void)
@@ -145,7 +145,7 @@ static void each_take_has_its_result(void)
 	struct verdict v;
 
 	wire_fixture(&f, "imagen-3", "1.png", "count=4", false);
-	wire_read(imagen_read, &f.job, 200, -1, body, strlen(body), &v);
+	wire_read(protocol_imagen.read, &f.job, 200, -1, body, strlen(body), &v);
 	CHECK_INT(v.kind, VERDICT_DONE);
 	CHECK_INT(v.n_results, 4);
 	CHECK_INT(v.result[0].media, 0);

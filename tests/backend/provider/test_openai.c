@@ -7,21 +7,22 @@ static void addresses(void)
 {
 	static const struct {
 		const char *base;
-		enum model_kind kind;
+		const char *method;
 		const char *url;
 	} cases[] = {
-		{"http://127.0.0.1:8080", MODEL_PICTURE,
+		{"http://127.0.0.1:8080", "images/generations",
 			"http://127.0.0.1:8080/v1/images/generations"},
-		{"https://api.openai.com/v1/", MODEL_TEXT,
+		{"https://api.openai.com/v1/", "chat/completions",
 			"https://api.openai.com/v1/chat/completions"},
-		{"ftp://x", MODEL_TEXT, NULL},
-		{"", MODEL_TEXT, NULL},
+		{"ftp://x", "chat/completions", NULL},
+		{"", "chat/completions", NULL},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct wire_endpoint to = {.base = cases[i].base};
 		scoped(buf_finish) struct buf b = {0};
 
-		CHECK_INT(openai_url(cases[i].base, cases[i].kind, &b, NULL),
+		CHECK_INT(openai_url(&to, "m", cases[i].method, &b, NULL),
 			cases[i].url ? 0 : -EINVAL);
 		if (cases[i].url)
 			CHECK_STR(b.data, cases[i].url);
@@ -31,19 +32,19 @@ static void addresses(void)
 /* Rows of a user's catalogue, as far as they matter here. */
 static struct model_row picture = {.name = "p",
 	.kind = MODEL_PICTURE,
-	.protocol = PROTOCOL_OPENAI_IMAGE,
+	.protocol = "openai-image",
 	.wire = {[BACKEND_OPENAI] = "local-sd"},
 	.option = {[OPT_SEED] = {.is_taken = true, .form = FORM_INTEGER, .max = 99}}};
 static struct pixel_size sizes[] = {{"1K", "1:1", 1536, 1024}};
 static struct model_row gpt = {.name = "g",
 	.kind = MODEL_PICTURE,
-	.protocol = PROTOCOL_OPENAI_IMAGE,
+	.protocol = "openai-image",
 	.pixels = sizes,
 	.n_pixels = 1,
 	.wire = {[BACKEND_OPENAI] = "gpt-image-1"}};
 static struct model_row chat = {.name = "c",
 	.kind = MODEL_TEXT,
-	.protocol = PROTOCOL_OPENAI_CHAT,
+	.protocol = "openai-chat",
 	.wire = {[BACKEND_OPENAI] = "llama"},
 	.option = {[OPT_TEMPERATURE] = {.is_taken = true,
 			   .form = FORM_NUMBER,
@@ -93,7 +94,7 @@ static void bodies(void)
 
 		test_request(&req, "a fox", cases[i].file, cases[i].options);
 		job.has_seed = limits_seed(&req, &job.seed);
-		CHECK_INT(openai_body(&job, &b), 0);
+		CHECK_INT(protocol_openai_chat.body(&job, &b), 0);
 		wire_check_body(cases[i].row->name, &b, cases[i].want);
 		request_finish(&req);
 	}
@@ -121,7 +122,7 @@ static void the_name_of_the_limit(void)
 
 		row.wire[BACKEND_OPENAI] = cases[i].id;
 		test_request(&req, "a fox", "1.txt", NULL);
-		CHECK_INT(openai_body(&job, &b), 0);
+		CHECK_INT(protocol_openai_chat.body(&job, &b), 0);
 		if (!CHECK(strstr(b.data, cases[i].name)))
 			printf("# %s\n", b.data);
 		request_finish(&req);
@@ -179,7 +180,7 @@ static void answers_with_pictures(void)
 	};
 	struct wire_job job = {.row = &picture, .n_takes = 2};
 
-	WIRE_CHECK_ANSWERS(openai_read_picture, &job, cases);
+	WIRE_CHECK_ANSWERS(protocol_openai_image.read, &job, cases);
 }
 
 #define SAYS(reason, message, usage)                                                   \
@@ -205,7 +206,7 @@ static void answers_in_words(void)
 	};
 	struct wire_job job = {.row = &chat, .n_takes = 1};
 
-	WIRE_CHECK_ANSWERS(openai_read_text, &job, cases);
+	WIRE_CHECK_ANSWERS(protocol_openai_chat.read, &job, cases);
 }
 
 TAP_MAIN(TAP_CASE(addresses), TAP_CASE(bodies), TAP_CASE(the_name_of_the_limit),

@@ -111,7 +111,7 @@ static void room_for_answers(void)
 	remote_fixture(&f, "veo-3.1", "8s.mp4", "");
 	CHECK_INT(remote_make(r, &f.job, 0, &start, NULL), 0);
 	CHECK(start.response_max <= UINT64_C(16) << 20);
-	CHECK_INT(remote_poll(r, OP, &poll, NULL), 0);
+	CHECK_INT(remote_poll(r, f.job.row, OP, &poll, NULL), 0);
 	CHECK(poll.response_max >= UINT64_C(1) << 30);
 	wire_fixture_finish(&f);
 	remote_call_finish(&pictures);
@@ -211,7 +211,11 @@ static void polling(void)
 		struct remote *r = test_remote_of(cases[i].backend);
 		struct remote_call call = {0};
 		struct err err = {0};
-		int e = remote_poll(r, cases[i].operation, &call, &err);
+		struct wire_fixture f;
+		int e;
+
+		remote_fixture(&f, "veo-3.1", "8s.mp4", "");
+		e = remote_poll(r, f.job.row, cases[i].operation, &call, &err);
 
 		CHECK_INT(e, cases[i].url ? 0 : -EINVAL);
 		CHECK((*err.why != '\0') == (e < 0));
@@ -230,6 +234,33 @@ static void polling(void)
 			CHECK(!call.is_paid && !call.is_media);
 		}
 		remote_call_finish(&call);
+		wire_fixture_finish(&f);
+		remote_free(r);
+	}
+}
+
+/* Whatever the name: who starts none has none. */
+static void no_operations(void)
+{
+	static const struct {
+		enum backend_id backend;
+		const char *model, *says;
+	} cases[] = {
+		{BACKEND_OPENAI, "sd", "backend=openai has no operations"},
+		{BACKEND_OPENAI, "veo-3.1", "backend=openai has no operations"},
+		{BACKEND_VERTEX, "imagen-3", "backend=vertex has no operations"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct remote *r = test_remote_of(cases[i].backend);
+		struct remote_call call = {0};
+		struct err err = {0};
+		struct wire_fixture f;
+
+		remote_fixture(&f, cases[i].model, "1.png", "");
+		CHECK_INT(remote_poll(r, f.job.row, OP, &call, &err), -EINVAL);
+		CHECK_STR(err.why, cases[i].says);
+		wire_fixture_finish(&f);
 		remote_free(r);
 	}
 }
@@ -345,4 +376,5 @@ static void listing(void)
 }
 
 TAP_MAIN(TAP_CASE(calls), TAP_CASE(room_for_answers), TAP_CASE(jobs_that_are_none),
-	TAP_CASE(polling), TAP_CASE(fetching), TAP_CASE(listing))
+	TAP_CASE(polling), TAP_CASE(no_operations), TAP_CASE(fetching),
+	TAP_CASE(listing))

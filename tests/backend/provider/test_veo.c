@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "backend/provider/veo.h"
+#include "backend/provider/protocol.h"
 
 #include "tests/backend/provider/wire_case.h"
 
@@ -64,7 +64,7 @@ static void bodies(void)
 		f.job.last = cases[i].last ? &picture : NULL;
 		f.job.storage_uri = cases[i].storage;
 		f.job.video_uri = cases[i].video;
-		CHECK_INT(veo_body(&f.job, &b), 0);
+		CHECK_INT(protocol_veo.body(&f.job, &b), 0);
 		wire_check_body(cases[i].model, &b, cases[i].want);
 	}
 }
@@ -90,9 +90,9 @@ static void the_start(void)
 	struct verdict v;
 
 	wire_fixture(&f, "veo-3.1", "8s.mp4", NULL, false);
-	WIRE_CHECK_ANSWERS(veo_read_start, &f.job, cases);
-	wire_read(veo_read_start, &f.job, 200, -1, cases[0].body, strlen(cases[0].body),
-		&v);
+	WIRE_CHECK_ANSWERS(protocol_veo.read, &f.job, cases);
+	wire_read(protocol_veo.read, &f.job, 200, -1, cases[0].body,
+		strlen(cases[0].body), &v);
 	CHECK_STR(v.operation, OP);
 }
 
@@ -154,9 +154,9 @@ static void polls(void)
 	struct verdict v;
 
 	wire_fixture(&f, "veo-3.1", "8s.mp4", "count=2", false);
-	WIRE_CHECK_ANSWERS(veo_read_poll, &f.job, cases);
-	wire_read(veo_read_poll, &f.job, 200, -1, cases[9].body, strlen(cases[9].body),
-		&v);
+	WIRE_CHECK_ANSWERS(protocol_veo.read_poll, &f.job, cases);
+	wire_read(protocol_veo.read_poll, &f.job, 200, -1, cases[9].body,
+		strlen(cases[9].body), &v);
 	CHECK_INT(v.usage.seconds, 8);
 	CHECK_INT(v.n_results, 2);
 	CHECK(strstr(v.result[1].reason, "15236754"));
@@ -165,8 +165,12 @@ static void polls(void)
 static void the_body_of_a_poll(void)
 {
 	scoped(buf_finish) struct buf b = {0};
+	struct wire_endpoint vertex = {.region = "us-central1"};
+	struct wire_endpoint developer = {.is_developer_api = true};
 
-	CHECK_INT(veo_poll_body(OP, &b), 0);
+	CHECK_INT(protocol_veo.poll_body(&developer, OP, &b), 0);
+	CHECK_INT(b.len, 0);
+	CHECK_INT(protocol_veo.poll_body(&vertex, OP, &b), 0);
 	CHECK_STR(b.data, "{\"operationName\":\"" OP "\"}");
 }
 

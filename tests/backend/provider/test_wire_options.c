@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Requests that are served by a row that is not the one they were made for. */
-#include "backend/provider/gemini.h"
-#include "backend/provider/imagen.h"
+#include "backend/provider/protocol.h"
 #include "backend/provider/openai.h"
-#include "backend/provider/veo.h"
 #include "tests/backend/provider/wire_case.h"
 
 /* Rows that know less, or call it otherwise. */
@@ -46,17 +44,7 @@ static void serve(struct wire_fixture *f, const char *model, const char *file,
 
 static int body(const struct wire_job *j, struct buf *b)
 {
-	switch (j->row->protocol) {
-	case PROTOCOL_IMAGEN:
-		return imagen_body(j, b);
-	case PROTOCOL_VEO:
-		return veo_body(j, b);
-	case PROTOCOL_GEMINI_IMAGE:
-	case PROTOCOL_GEMINI_TEXT:
-		return gemini_body(j, b);
-	default:
-		return openai_body(j, b);
-	}
+	return protocol_of(j->row)->body(j, b);
 }
 
 static void names(const struct wire_job *j, char *to, size_t size)
@@ -197,10 +185,11 @@ static void the_length_that_is_bought(void)
 			continue;
 		snprintf(
 			want, sizeof(want), "\"durationSeconds\":%u,", cases[i].bought);
-		CHECK_INT(veo_body(&f.job, &b), 0);
+		CHECK_INT(protocol_veo.body(&f.job, &b), 0);
 		CHECK(strstr(b.data, want));
 #define CLIP "{\"done\":true,\"response\":{\"videos\":[{\"gcsUri\":\"gs://b/x\"}]}}"
-		wire_read(veo_read_poll, &f.job, 200, -1, CLIP, strlen(CLIP), &v);
+		wire_read(protocol_veo.read_poll, &f.job, 200, -1, CLIP, strlen(CLIP),
+			&v);
 		CHECK_INT(v.usage.seconds, cases[i].bought);
 		verdict_finish(&v);
 	}
