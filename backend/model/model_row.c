@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* A row from its JSON, and what can be asked of one. */
+/* The members of a row, one function each, and what they must be together. One thread,
+ * at start: see catalogue.h. */
 #include "backend/model/model_row.h"
 
 #include <errno.h>

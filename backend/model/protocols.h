@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* The list of protocols: how a service is spoken to. This is the one place besides a
- * protocol's own file (backend/provider) that names it. Constant: any thread. */
+/* The list of protocols: how a service is spoken to. This is the one place that
+ * names a protocol, besides its own file in backend/provider. Constant: any thread. */
 #include "backend/model/catalogue.h"
 
 /* A row: its ops are protocol_<id>; its name in a catalogue; what it makes. */

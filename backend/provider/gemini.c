@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* The wire formats "gemini-image" and "gemini-text", `:generateContent`: pictures (one
+ * a call) and text, with pictures as input. Pure: any thread. */
 #include <errno.h>
 #include <string.h>
 

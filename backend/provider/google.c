@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* Addresses, errors and refusals of Google's services, for the formats that they speak
+ * and for remote*.c. Pure: any thread. */
 #include "backend/provider/google.h"
 
 #include <ctype.h>

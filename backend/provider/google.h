@@ -39,7 +39,7 @@ int google_storage_list_url(
 int google_operation_url(const struct wire_endpoint *to, const char *operation,
 	struct buf *ret, struct err *err);
 
-/* Reads an answer that is no success, by its HTTP status. Always sets a verdict. */
+/* Reads a response that is no success, by its HTTP status. Always sets a verdict. */
 void google_error(const struct wire_response *a, struct verdict *v);
 /* The same if it is no success: false, and nothing set, for a 200 with an object that
  * is not an error. */

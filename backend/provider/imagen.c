@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* The wire format "imagen", `:predict`: one call makes several takes. Pure: any
+ * thread. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,7 +66,6 @@ static void add_watermark(bool *ok, const struct wire_job *j, cJSON *p)
 
 static void add_parameters(bool *ok, const struct wire_job *j, cJSON *p)
 {
-	const char *id = j->row->wire[BACKEND_VERTEX];
 	double guidance;
 
 	wire_int(ok, p, "sampleCount", j->n_takes);
@@ -77,7 +78,7 @@ static void add_parameters(bool *ok, const struct wire_job *j, cJSON *p)
 	add_watermark(ok, j, p);
 	/* The prompt is optimised here; a second rewriting would be nobody's wish.
 	 * Imagen 2 has no enhancer, the Developer API no such parameter. */
-	if (!j->is_developer_api && !(id && str_starts(id, "imagegeneration@")))
+	if (!j->is_developer_api && !str_starts(google_wire_id(j), "imagegeneration@"))
 		wire_bool(ok, p, "enhancePrompt", false);
 	if (wire_number(j, OPT_GUIDANCE, &guidance))
 		wire_num(ok, p, "guidanceScale", guidance);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The wire formats "openai-image" and "openai-chat". Pure: any thread. */
 #include "backend/provider/openai.h"
 
 #include <errno.h>

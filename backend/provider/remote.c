@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Which service it is, and what it can be asked for at all. */
+/* Which service it is, and what it can be asked for at all. The engine owns the remote;
+ * pure but for making it: any thread. */
 #include "backend/provider/remote.h"
 
 #include <errno.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* Providers across a network, without I/O: from a call to an HTTP request, and from an
- * answer to a verdict. The engine sends, retries, polls and pays, once for all of them.
+/* Providers across a network, without I/O: from a call to an HTTP request, and from a
+ * response to a verdict. The engine sends, retries, polls and pays, once for all of
+ * them.
  *
  * A remote is immutable after its making: any thread. It holds no secrets; the engine
  * adds what `auth` names. All functions are pure. */
@@ -19,9 +20,9 @@ struct remote_call {
 	struct buf url;
 	struct buf body; /* JSON; empty with GET */
 	enum remote_auth auth;
-	bool is_paid;             /* goes out at most once */
-	bool is_media;            /* the answer's body is the media itself, not JSON */
-	uint64_t response_max;    /* bytes of the answer's body */
+	bool is_paid;          /* goes out at most once */
+	bool is_media;         /* the response's body is the media itself, not JSON */
+	uint64_t response_max; /* bytes of the response's body */
 	const char *user_project; /* x-goog-user-project, the remote's; NULL: none */
 };
 void remote_call_finish(struct remote_call *c);
@@ -58,7 +59,7 @@ const char *remote_region(
 /* How many takes one call can make (Imagen, Vertex's Veo: count of the row; else 1). */
 uint32_t remote_takes_max(const struct remote *r, const struct model_row *row);
 
-/* The call that makes it, and the reading of its answer. The job's is_developer_api is
+/* The call that makes it, and the reading of its response. The job's is_developer_api is
  * set here, and a storage_uri goes out with VERTEX only. -EINVAL, -EACCES (no project),
  * -ENOMEM, and what remote_can_make says. `v` need not be initialised; owned:
  * verdict_finish. An operation it gives can be polled, and what it says is usable can
@@ -76,17 +77,17 @@ int remote_poll(const struct remote *r, const struct model_row *row,
 void remote_read_poll(const struct remote *r, const struct wire_job *j,
 	const struct wire_response *a, struct verdict *v);
 
-/* Fetching media from where an answer says it is: gs:// (VERTEX) or http(s)://.
+/* Fetching media from where a response says it is: gs:// (VERTEX) or http(s)://.
  * Credentials only go to the service's own host and to Cloud Storage, and plain http
  * only where the service is on this machine. Redirects: ask again. -EINVAL. */
 int remote_fetch(const struct remote *r, const char *uri, struct remote_call *ret,
 	struct err *err);
 
-/* Looking for what a call whose answer was lost has left below gs://bucket/prefix/, a
+/* Looking for what a call whose response was lost has left below gs://bucket/prefix/, a
  * folder. VERTEX. -EINVAL. */
 int remote_list(const struct remote *r, const char *prefix, struct remote_call *ret,
 	struct err *err);
-/* The names in the answer, as gs:// addresses, at most max; only of objects below the
+/* The names in the response, as gs:// addresses, at most max; only of objects below the
  * prefix that have bytes. Returns how many; <0: no list (-EPROTO, -EACCES, -ENOENT,
  * -EBUSY) with a sentence. */
 int remote_read_list(const struct wire_response *a, const char *prefix,

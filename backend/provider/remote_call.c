@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Calls to a service: what is asked for, polled, fetched and listed. Pure. */
+/* Calls to a service: what is asked for, polled, fetched and listed. Pure: any
+ * thread. */
 #include <errno.h>
 #include <string.h>
 
@@ -149,7 +150,7 @@ static bool is_own(const struct remote *r, const char *uri)
 	return !strncmp(base, uri, n) && uri[n] == '/';
 }
 
-/* Plain http only where the service itself is on this machine: an answer from
+/* Plain http only where the service itself is on this machine: a response from
  * elsewhere has no business there. */
 static bool is_fetchable(const struct remote *r, const char *uri)
 {

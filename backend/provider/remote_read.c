@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What answers mean, and whether we can go on from there. */
+/* What responses mean, and whether we can go on from there. Pure: any thread. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@ static bool is_reachable(const struct remote *r, const char *uri)
 	return remote_fetch(r, uri, &c, NULL) != -EINVAL;
 }
 
-/* What an answer says is somewhere we would not go for it. What came is paid. */
+/* What a response says is somewhere we would not go for it. What came is paid. */
 static void check_uris(const struct remote *r, struct verdict *v)
 {
 	struct wire_result *to = v->result;

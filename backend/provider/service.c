@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The services across a network, a row each. */
+/* The services across a network, a row each. Constant: any thread. */
 #include "backend/provider/service.h"
 
 #include "backend/provider/google.h"

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* The wire format "veo", `:predictLongRunning`, and the polling of its operations.
+ * Pure: any thread. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

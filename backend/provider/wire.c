@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* Verdicts, members of a request, media of a response: what all wire formats use. Pure:
+ * any thread. */
 #include "backend/provider/wire.h"
 
 #include <ctype.h>

@@ -2,9 +2,9 @@
 #pragma once
 /* What providers send and receive, as plain values: no I/O, no clock, no secrets.
  *
- * A wire function writes the body of a request, or reads an answer whose media were
+ * A wire function writes the body of a request, or reads a response whose media were
  * taken out by the response filter. All are pure and fuzzed with rubbish. What an
- * answer means for money is said once, in struct verdict. */
+ * response means for money is said once, in struct verdict. */
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -81,7 +81,7 @@ enum verdict_charge {
 
 /* One of the takes. Usable ones come first. */
 struct wire_result {
-	bool is_usable;         /* as far as the answer tells, it can be served */
+	bool is_usable;         /* as far as the response tells, it can be served */
 	int32_t media;          /* index of the media string; -1: none */
 	char reason[240];       /* why it is not usable */
 	char uri[WIRE_URI_MAX]; /* gs:// or http(s)://, where it is; "": inline */
@@ -128,7 +128,7 @@ bool wire_seed(const struct wire_job *j, uint64_t *ret);
 uint32_t wire_seconds(const struct wire_job *j);
 /* The takes of one call by the row's count, >= 1: for protocols that make several. */
 uint32_t wire_count_max(const struct wire_job *j);
-/* Can a clip be extended (video_uri)? By this many seconds, each time; the answer is
+/* Can a clip be extended (video_uri)? By this many seconds, each time; the result is
  * the whole clip, and the added seconds are billed. On the Developer API at 720p. */
 #define WIRE_EXTENSION_SECONDS 7
 bool wire_can_extend(const struct wire_job *j);

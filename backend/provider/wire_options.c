@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What of the options of a path goes out with a call. The row that serves it need not
  * be the one that was asked for, and the model behind a row may not know a parameter
- * that the row offers. */
+ * that the row offers. Pure: any thread. */
 #include <math.h>
 #include <string.h>
 

@@ -7,7 +7,7 @@
 
 #define SETTING(category, threshold)                                                   \
 	"{\"category\":\"HARM_CATEGORY_" category "\",\"threshold\":\"" threshold "\"" \
-										  "}"
+	"}"
 #define SAFETY(t)                                                                      \
 	",\"safetySettings\":[" SETTING("HARASSMENT", t) "," SETTING(                  \
 		"HATE_SPEECH", t) "," SETTING("SEXUALLY_EXPLICIT",                     \

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Bodies and responses of gemini-image and gemini-text. */
 #include "backend/provider/protocol.h"
 
 #include "tests/backend/provider/wire_case.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Addresses and errors that Google's services share. */
 #include "backend/provider/google.h"
 
 #include "cache/base/str.h"

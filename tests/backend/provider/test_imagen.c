@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Bodies and responses of imagen. */
 #include "backend/provider/protocol.h"
 
 #include "tests/backend/provider/wire_case.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Addresses, bodies and responses of openai-image and openai-chat. */
 #include "backend/provider/openai.h"
 
 #include "tests/backend/provider/wire_case.h"

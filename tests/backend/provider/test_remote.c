@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What a configuration allows, and what a service can be asked for. */
 #include "backend/provider/remote.h"
 
 #include "tests/backend/provider/remote_case.h"

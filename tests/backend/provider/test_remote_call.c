@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The calls that a remote makes, and where credentials go. */
 #include "backend/provider/remote.h"
 
 #include "tests/backend/provider/remote_case.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What responses mean, and where media would be fetched from. */
 #include "backend/provider/remote.h"
 
 #include "tests/backend/provider/remote_case.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The start, the polls and the results of veo. */
 #include "backend/provider/protocol.h"
 
 #include "tests/backend/provider/wire_case.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Requests that are served by a row that is not the one they were made for. */
 #include "backend/provider/protocol.h"
-#include "backend/provider/openai.h"
 #include "tests/backend/provider/wire_case.h"
 
 /* Rows that know less, or call it otherwise. */
