@@ -14,7 +14,7 @@
 
 static bool sends(const struct wire_job *j, enum option_id id)
 {
-	return id != OPT_LAST && (id != OPT_PERSON || !j->is_developer_api);
+	return id != OPT_LAST && (id != OPT_PERSON || !google_is_developer(j->backend));
 }
 
 static int add_parts(const struct wire_job *j, struct buf *b)
@@ -45,7 +45,7 @@ static void add_image_config(bool *ok, const struct wire_job *j, cJSON *config)
 	*ok &= cJSON_AddItemToArray(modes, cJSON_CreateString("IMAGE"));
 	wire_str(ok, image, "aspectRatio", wire_choice(j, OPT_ASPECT));
 	wire_str(ok, image, "imageSize", wire_choice(j, OPT_SIZE));
-	if (j->is_developer_api) /* it rejects the rest */
+	if (google_is_developer(j->backend)) /* it rejects the rest */
 		return;
 	wire_str(ok, wire_obj(ok, image, "imageOutputOptions"), "mimeType",
 		media_mime(j->req->type));

@@ -91,12 +91,9 @@ int google_developer_url(const struct wire_endpoint *to, const char *model,
 	return r < 0 ? err_oom(err) : 0;
 }
 
-const char *google_wire_id(const struct wire_job *j)
+bool google_is_developer(enum backend_id backend)
 {
-	const char *id =
-		j->row->wire[j->is_developer_api ? BACKEND_GEMINI : BACKEND_VERTEX];
-
-	return id ? id : "";
+	return backend == BACKEND_GEMINI;
 }
 
 bool google_is_operation(const char *name)

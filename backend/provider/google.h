@@ -19,8 +19,8 @@ int google_vertex_url(const struct wire_endpoint *to, const char *model,
  * has a base. */
 int google_developer_url(const struct wire_endpoint *to, const char *model,
 	const char *method, struct buf *ret, struct err *err);
-/* What the row is called on the job's API; "" if nothing. */
-const char *google_wire_id(const struct wire_job *j);
+/* The Gemini Developer API, else Vertex: they differ in what they take. */
+bool google_is_developer(enum backend_id backend);
 /* An operation's name as both services give it. */
 bool google_is_operation(const char *name);
 /* GET on the Developer API: "<base>/v1beta/<name>". -EINVAL. */

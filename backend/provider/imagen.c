@@ -39,10 +39,10 @@ static bool sends(const struct wire_job *j, enum option_id id)
 {
 	if (id == OPT_IMAGE || id == OPT_LAST)
 		return false;
-	if (j->is_developer_api && !developer_sends(j, id))
+	if (google_is_developer(j->backend) && !developer_sends(j, id))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(imagen_ids); i++) {
-		if (str_starts(google_wire_id(j), imagen_ids[i].prefix))
+		if (str_starts(wire_id(j), imagen_ids[i].prefix))
 			return id == OPT_GUIDANCE   ? imagen_ids[i].guidance
 			       : id == OPT_NEGATIVE ? imagen_ids[i].negative
 						    : true;
@@ -78,7 +78,8 @@ static void add_parameters(bool *ok, const struct wire_job *j, cJSON *p)
 	add_watermark(ok, j, p);
 	/* The prompt is optimised here; a second rewriting would be nobody's wish.
 	 * Imagen 2 has no enhancer, the Developer API no such parameter. */
-	if (!j->is_developer_api && !str_starts(google_wire_id(j), "imagegeneration@"))
+	if (!google_is_developer(j->backend) &&
+		!str_starts(wire_id(j), "imagegeneration@"))
 		wire_bool(ok, p, "enhancePrompt", false);
 	if (wire_number(j, OPT_GUIDANCE, &guidance))
 		wire_num(ok, p, "guidanceScale", guidance);

@@ -57,7 +57,7 @@ static bool sends(const struct wire_job *j, enum option_id id)
 
 static void add_picture_members(bool *ok, const struct wire_job *j, cJSON *o)
 {
-	const char *id = j->row->wire[BACKEND_OPENAI];
+	const char *id = wire_id(j);
 	uint32_t w, h;
 	char size[32];
 
@@ -93,7 +93,7 @@ static void add_chat_members(bool *ok, const struct wire_job *j, cJSON *o)
 	if (wire_number(j, OPT_TEMPERATURE, &v))
 		wire_num(ok, o, "temperature", v);
 	if (wire_number(j, OPT_MAX_TOKENS, &v))
-		wire_num(ok, o, tokens_name(j->row->wire[BACKEND_OPENAI]), v);
+		wire_num(ok, o, tokens_name(wire_id(j)), v);
 }
 
 /* By hand: pictures may be long, and cJSON would copy them twice. */
@@ -129,7 +129,7 @@ static int body(const struct wire_job *job, struct buf *ret)
 	uint64_t seed;
 	int r;
 
-	wire_str(&ok, o, "model", job->row->wire[BACKEND_OPENAI]);
+	wire_str(&ok, o, "model", wire_id(job));
 	if (chat)
 		add_chat_members(&ok, job, o);
 	else

@@ -18,7 +18,7 @@
 struct wire_endpoint {
 	const char *base;             /* address; NULL: Vertex, the region's host */
 	const char *project, *region; /* Vertex */
-	bool is_developer_api;
+	enum backend_id backend;
 };
 
 struct protocol_ops {

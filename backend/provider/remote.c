@@ -165,15 +165,14 @@ struct wire_endpoint remote_endpoint(
 		.base = r->endpoint ? r->endpoint : r->service->base,
 		.project = r->project,
 		.region = remote_region(r, row, region),
-		.is_developer_api = r->service->is_developer_api,
+		.backend = r->backend,
 	};
 }
 
 uint32_t remote_takes_max(const struct remote *r, const struct model_row *row)
 {
 	const struct protocol_ops *ops = protocol_of(row);
-	struct wire_job j = {
-		.row = row, .is_developer_api = r->service->is_developer_api};
+	struct wire_job j = {.row = row, .backend = r->backend};
 
 	return ops->takes_max ? ops->takes_max(&j) : 1;
 }
@@ -220,9 +219,7 @@ static int check_sendable(const struct remote *r, const struct model_row *row,
 	const struct request *req, struct err *err)
 {
 	const struct protocol_ops *ops = protocol_of(row);
-	struct wire_job j = {.req = req,
-		.row = row,
-		.is_developer_api = r->service->is_developer_api};
+	struct wire_job j = {.req = req, .row = row, .backend = r->backend};
 
 	if (req->opt[OPT_IMAGE] && !ops->takes_image)
 		return err_set(err, EOPNOTSUPP,

@@ -59,7 +59,7 @@ const char *remote_region(
 /* How many takes one call can make (Imagen, Vertex's Veo: count of the row; else 1). */
 uint32_t remote_takes_max(const struct remote *r, const struct model_row *row);
 
-/* The call that makes it, and the reading of its response. The job's is_developer_api is
+/* The call that makes it, and the reading of its response. The job's backend is
  * set here, and a storage_uri goes out with VERTEX only. -EINVAL, -EACCES (no project),
  * -ENOMEM, and what remote_can_make says. `v` need not be initialised; owned:
  * verdict_finish. An operation it gives can be polled, and what it says is usable can

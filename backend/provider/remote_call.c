@@ -23,7 +23,7 @@ struct wire_job remote_own_job(const struct remote *r, const struct wire_job *j)
 {
 	struct wire_job own = *j;
 
-	own.is_developer_api = r->service->is_developer_api;
+	own.backend = r->backend;
 	return own;
 }
 

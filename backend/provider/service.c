@@ -19,7 +19,6 @@ static const struct service services[BACKEND_COUNT_] = {
 	[BACKEND_GEMINI] = {.family = "google",
 		.base = GOOGLE_DEVELOPER_BASE,
 		.auth = AUTH_GOOGLE_KEY,
-		.is_developer_api = true,
 		.input_max = GOOGLE_INPUT_MAX,
 		.url = google_developer_url},
 	[BACKEND_OPENAI] = {.family = "openai",

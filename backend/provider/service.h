@@ -9,7 +9,6 @@ struct service {
 	const char *family; /* of the protocols that it speaks */
 	const char *base;   /* its address; NULL: one a region, and no media there */
 	enum remote_auth auth;
-	bool is_developer_api;
 	bool has_regions;     /* of a project, which pays */
 	bool has_storage;     /* results and clips lie in Cloud Storage */
 	uint64_t input_max;   /* bytes of one picture; 0: no limit known */

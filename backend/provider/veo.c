@@ -13,7 +13,7 @@
 /* On the Developer API it always makes sound, and charges for it. */
 static int check(const struct wire_job *j, struct err *err)
 {
-	if (j->is_developer_api && j->row->option[OPT_AUDIO].is_taken &&
+	if (google_is_developer(j->backend) && j->row->option[OPT_AUDIO].is_taken &&
 		wire_is_given(j, OPT_AUDIO, "off"))
 		return err_set(err, EOPNOTSUPP,
 			"%s always makes sound with backend=gemini; leave audio=off "
@@ -28,11 +28,11 @@ static bool sends(const struct wire_job *j, enum option_id id)
 	case OPT_RES: /* Veo 2, which has no sound, has no such parameter; the
 			 Developer API extends at 720p only */
 		return j->row->option[OPT_AUDIO].is_taken &&
-		       !(j->is_developer_api && j->video_uri);
+		       !(google_is_developer(j->backend) && j->video_uri);
 	case OPT_AUDIO:
 	case OPT_SEED:
 	case OPT_PERSON: /* what is allowed there depends on model and country */
-		return !j->is_developer_api;
+		return !google_is_developer(j->backend);
 	case OPT_FPS:
 		return false;
 	default:
@@ -44,7 +44,7 @@ static bool sends(const struct wire_job *j, enum option_id id)
  * Source: https://ai.google.dev/gemini-api/docs/video, read 2026-11-23. */
 static uint32_t takes_max(const struct wire_job *j)
 {
-	return j->is_developer_api ? 1 : wire_count_max(j);
+	return google_is_developer(j->backend) ? 1 : wire_count_max(j);
 }
 
 /* https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/
@@ -54,7 +54,7 @@ static uint32_t takes_max(const struct wire_job *j)
 static uint32_t seconds(const struct wire_job *j)
 {
 	bool short_veo2 = j->seconds < VEO2_SECONDS_MIN && !j->video_uri &&
-			  str_starts(google_wire_id(j), "veo-2.0-");
+			  str_starts(wire_id(j), "veo-2.0-");
 
 	return short_veo2 ? VEO2_SECONDS_MIN : j->seconds;
 }
@@ -64,7 +64,8 @@ static uint32_t seconds(const struct wire_job *j)
 static bool can_extend(const struct wire_job *j)
 {
 	return j->row->extend.seconds == WIRE_EXTENSION_SECONDS &&
-	       !(j->is_developer_api && str_starts(google_wire_id(j), "veo-3.1-lite-"));
+	       !(google_is_developer(j->backend) &&
+		       str_starts(wire_id(j), "veo-3.1-lite-"));
 }
 
 /* ---- the start ---- */
@@ -86,8 +87,10 @@ static int add_video(const struct wire_job *j, struct buf *b)
 	bool ok = o;
 	int r;
 
-	wire_str(&ok, o, j->is_developer_api ? "uri" : "gcsUri", j->video_uri);
-	wire_str(&ok, o, j->is_developer_api ? "encoding" : "mimeType", "video/mp4");
+	wire_str(&ok, o, google_is_developer(j->backend) ? "uri" : "gcsUri",
+		j->video_uri);
+	wire_str(&ok, o, google_is_developer(j->backend) ? "encoding" : "mimeType",
+		"video/mp4");
 	r = ok ? buf_adds(b, ",\"video\":") : -ENOMEM;
 	return r < 0 ? r : json_print_line(b, o);
 }
@@ -128,9 +131,9 @@ static cJSON *parameters(const struct wire_job *j)
 	if (wire_seed(j, &seed))
 		wire_int(&ok, p, "seed", (int64_t)seed);
 	/* Later models cannot do without their enhancer. */
-	if (!j->row->option[OPT_AUDIO].is_taken && !j->is_developer_api)
+	if (!j->row->option[OPT_AUDIO].is_taken && !google_is_developer(j->backend))
 		wire_bool(&ok, p, "enhancePrompt", false);
-	if (!j->is_developer_api)
+	if (!google_is_developer(j->backend))
 		wire_str(&ok, p, "storageUri", j->storage_uri);
 	if (!ok) {
 		cJSON_Delete(p);
@@ -174,7 +177,7 @@ static void read_start(
 static int poll_url(const struct wire_endpoint *to, const char *operation,
 	struct buf *ret, struct err *err)
 {
-	return to->is_developer_api
+	return google_is_developer(to->backend)
 		       ? google_developer_operation_url(to, operation, ret, err)
 		       : google_operation_url(to, operation, ret, err);
 }
@@ -186,7 +189,7 @@ static int poll_body(
 	scoped_json cJSON *o = cJSON_CreateObject();
 	bool ok = o;
 
-	if (to->is_developer_api)
+	if (google_is_developer(to->backend))
 		return 0;
 	wire_str(&ok, o, "operationName", operation);
 	return ok ? json_print_line(ret, o) : -ENOMEM;

@@ -37,7 +37,7 @@ struct wire_job {
 	const struct wire_input *last; /* last=, or NULL */
 	const char *video_uri;         /* of a clip to extend; NULL: none. Veo only */
 	const char *storage_uri; /* gs://bucket/prefix/ for the result; NULL: inline */
-	bool is_developer_api;   /* Gemini API, not Vertex */
+	enum backend_id backend; /* whom it is sent to */
 };
 
 /* One media string that the filter took out: "@media:<its index>". */
@@ -116,6 +116,8 @@ enum verdict_kind verdict_ok(struct verdict *v, enum verdict_kind kind);
 /* Whether an option goes out with the call at all. The catalogue says what a path may
  * ask; the API, or the model behind it, may not know the parameter by now. */
 bool wire_sends(const struct wire_job *j, enum option_id id);
+/* What the model is called there; "" if it is not. */
+const char *wire_id(const struct wire_job *j);
 /* Whether the path gives this value. */
 bool wire_is_given(const struct wire_job *j, enum option_id id, const char *value);
 /* What goes out: the value of the path where the row that serves it understands it,

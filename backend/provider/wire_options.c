@@ -11,6 +11,13 @@
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
 
+const char *wire_id(const struct wire_job *j)
+{
+	const char *id = j->row->wire[j->backend];
+
+	return id ? id : "";
+}
+
 bool wire_is_given(const struct wire_job *j, enum option_id id, const char *value)
 {
 	return j->req->opt[id] && !strcmp(j->req->opt[id], value);

@@ -125,7 +125,7 @@ static void make(const struct remote *r, const cJSON *in, cJSON *out)
 		return fail(out, "make", &err);
 	show_call(&call, out);
 	list = cJSON_AddArrayToObject(out, "dropped");
-	a.job.is_developer_api = !strcmp(remote_name(r), backend_name(BACKEND_GEMINI));
+	(void)backend_parse(remote_name(r), &a.job.backend);
 	wire_dropped(&a.job, dropped);
 	for (enum option_id id = 0; id < OPT_COUNT_; id++) {
 		if (dropped[id])

@@ -17,7 +17,7 @@ static void as_sent(const struct plan_rule *rule, struct segments *plan, int64_t
 			.row = rule->served,
 			.seconds = plan->seconds[i],
 			.video_uri = plan->is_extension && i ? "" : NULL,
-			.is_developer_api = rule->scope->backend == BACKEND_GEMINI};
+			.backend = rule->scope->backend};
 
 		plan->seconds[i] = (uint16_t)wire_seconds(&w);
 		plan->billed += plan->seconds[i];

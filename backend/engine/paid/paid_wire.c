@@ -55,7 +55,7 @@ void wire_fill(struct paid *p)
 		.negative = run->pj.negative,
 		.n_takes = p->n_cur,
 		.seconds = part->seconds,
-		.is_developer_api = p->net->backend == BACKEND_GEMINI};
+		.backend = p->net->backend};
 	w->has_seed = limits_seed(req, &w->seed);
 	add_inputs(p, part, w);
 	p->call.prefix[0] = '\0';

@@ -22,7 +22,7 @@ static int body(const struct wire_job *j, struct buf *ret)
 	bool ok = o;
 	uint64_t seed;
 
-	wire_str(&ok, o, "model", j->row->wire[BACKEND_OPENAI]);
+	wire_str(&ok, o, "model", wire_id(j));
 	wire_str(&ok, o, "repeat", j->prompt);
 	if (wire_seed(j, &seed))
 		wire_int(&ok, o, "seed", (int64_t)seed);

@@ -61,7 +61,7 @@ static void bodies(void)
 			cases[i].developer);
 		f.job.image = pictures;
 		f.job.n_images = cases[i].images;
-		CHECK_INT(protocol_gemini_text.body(&f.job, &b), 0);
+		CHECK_INT(protocol_of(f.job.row)->body(&f.job, &b), 0);
 		wire_check_body(cases[i].model, &b, cases[i].want);
 	}
 }

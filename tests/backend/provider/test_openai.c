@@ -87,6 +87,7 @@ static void bodies(void)
 		struct request req;
 		struct wire_job job = {.req = &req,
 			.row = cases[i].row,
+			.backend = BACKEND_OPENAI,
 			.prompt = "a fox",
 			.negative = "",
 			.n_takes = 1,
@@ -95,7 +96,7 @@ static void bodies(void)
 
 		test_request(&req, "a fox", cases[i].file, cases[i].options);
 		job.has_seed = limits_seed(&req, &job.seed);
-		CHECK_INT(protocol_openai_chat.body(&job, &b), 0);
+		CHECK_INT(protocol_of(job.row)->body(&job, &b), 0);
 		wire_check_body(cases[i].row->name, &b, cases[i].want);
 		request_finish(&req);
 	}
@@ -118,8 +119,11 @@ static void the_name_of_the_limit(void)
 		scoped(buf_finish) struct buf b = {0};
 		struct model_row row = chat;
 		struct request req;
-		struct wire_job job = {
-			.req = &req, .row = &row, .prompt = "a fox", .negative = ""};
+		struct wire_job job = {.req = &req,
+			.row = &row,
+			.backend = BACKEND_OPENAI,
+			.prompt = "a fox",
+			.negative = ""};
 
 		row.wire[BACKEND_OPENAI] = cases[i].id;
 		test_request(&req, "a fox", "1.txt", NULL);

@@ -77,7 +77,9 @@ static void calls(void)
 
 		remote_fixture(&f, cases[i].model, cases[i].file, "");
 		f.job.storage_uri = "gs://b/p/";
-		f.job.is_developer_api = is_vertex; /* the remote knows better */
+		f.job.backend = is_vertex
+					? BACKEND_GEMINI
+					: BACKEND_VERTEX; /* the remote knows better */
 		CHECK_INT(remote_make(r, &f.job, cases[i].region, &call, NULL), 0);
 		CHECK_STR(call.method, "POST");
 		CHECK_STR(call.url.data, cases[i].url);

@@ -166,8 +166,8 @@ static void polls(void)
 static void the_body_of_a_poll(void)
 {
 	scoped(buf_finish) struct buf b = {0};
-	struct wire_endpoint vertex = {.region = "us-central1"};
-	struct wire_endpoint developer = {.is_developer_api = true};
+	struct wire_endpoint vertex = {.backend = BACKEND_VERTEX};
+	struct wire_endpoint developer = {.backend = BACKEND_GEMINI};
 
 	CHECK_INT(protocol_veo.poll_body(&developer, OP, &b), 0);
 	CHECK_INT(b.len, 0);

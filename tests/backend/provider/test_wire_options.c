@@ -212,7 +212,7 @@ static void who_extends(void)
 
 		serve(&f, cases[i].row, "8s.mp4", NULL, false);
 		CHECK_INT(wire_can_extend(&f.job), cases[i].vertex);
-		f.job.is_developer_api = true;
+		f.job.backend = BACKEND_GEMINI;
 		CHECK_INT(wire_can_extend(&f.job), cases[i].developer);
 	}
 }

@@ -100,7 +100,7 @@ static inline void wire_fixture(struct wire_fixture *f, const char *model,
 		.negative = f->req.opt[OPT_NEGATIVE] ? f->req.opt[OPT_NEGATIVE] : "",
 		.n_takes = request_job_takes(&f->req),
 		.seconds = f->req.seconds,
-		.is_developer_api = developer};
+		.backend = developer ? BACKEND_GEMINI : BACKEND_VERTEX};
 	f->job.has_seed = limits_seed(&f->req, &f->job.seed);
 	if (!f->job.row) {
 		printf("# no model %s\n", model);
