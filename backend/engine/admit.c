@@ -67,10 +67,10 @@ static int check_takes(const struct request *req, struct err *err)
 static int check_input_names(
 	const struct engine *e, enum option_id id, const char *names, struct err *err)
 {
-	while (names) {
-		const char *plus = strchr(names, '+');
-		size_t n = plus ? (size_t)(plus - names) : strlen(names);
-		scoped_free char *name = strndup(names, n);
+	struct str_piece piece;
+
+	while (str_next_piece(&names, &piece)) {
+		scoped_free char *name = strndup(piece.at, piece.len);
 		struct input_brief brief;
 		int r = name ? cache_input_find(e->cache, name, &brief) : -ENOMEM;
 
@@ -81,8 +81,7 @@ static int check_input_names(
 				option_name(id), name, name);
 		if (r < 0)
 			return err_set(err, -r, "cannot look up inputs/%s",
-				name ? name : names);
-		names = plus ? plus + 1 : NULL;
+				name ? name : piece.at);
 	}
 	return 0;
 }
@@ -138,10 +137,10 @@ uint64_t room_needed(
 	uint64_t pixels, bytes;
 	double fps = ROOM_FPS;
 
-	if (req->type == MEDIA_TEXT || limits_pixels(row, req, &w, &h) < 0)
+	if (media_traits(req->type)->is_text || limits_pixels(row, req, &w, &h) < 0)
 		return takes * ROOM_TEXT;
 	pixels = (uint64_t)w * h;
-	if (req->type == MEDIA_MP4) {
+	if (media_traits(req->type)->is_timed) {
 		limits_number(row, req, OPT_FPS, &fps);
 		bytes = pixels / ROOM_VIDEO_PIXELS_PER_BYTE * (uint64_t)fps *
 			req->seconds;

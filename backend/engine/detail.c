@@ -8,6 +8,7 @@
 #include "cache/base/clk.h"
 #include "cache/base/json.h"
 #include "cache/base/mem.h"
+#include "cache/base/str.h"
 
 static bool add_str(cJSON *o, const char *name, const char *s)
 {
@@ -63,12 +64,11 @@ static bool add_parameters(
 /* What each input was when it was used, by digest. */
 static bool add_inputs(cJSON *o, struct cache *c, const char *names)
 {
+	struct str_piece piece;
 	bool ok = true;
 
-	while (ok && names) {
-		const char *plus = strchr(names, '+');
-		size_t n = plus ? (size_t)(plus - names) : strlen(names);
-		scoped_free char *name = strndup(names, n);
+	while (ok && str_next_piece(&names, &piece)) {
+		scoped_free char *name = strndup(piece.at, piece.len);
 		struct input_brief brief;
 		char hex[DIGEST_HEX];
 
@@ -78,7 +78,6 @@ static bool add_inputs(cJSON *o, struct cache *c, const char *names)
 			ok = cJSON_GetObjectItemCaseSensitive(o, name) ||
 			     add_str(o, name, hex);
 		}
-		names = plus ? plus + 1 : NULL;
 	}
 	return ok;
 }

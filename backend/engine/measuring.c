@@ -68,7 +68,7 @@ static int measure_bytes(struct measuring *m, const struct record *rec,
 		.user = &bytes};
 	int r;
 
-	if (rec->type == MEDIA_TEXT)
+	if (media_traits(rec->type)->is_text)
 		r = measure_text(&bytes, ret, err);
 	else
 		r = sandbox_measure(

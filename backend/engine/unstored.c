@@ -14,7 +14,6 @@
 #include "cache/base/mem.h"
 
 #define AGAIN_MS 10000
-#define COPY_BYTES (256u * 1024u)
 
 struct unstored {
 	struct unstored *next;
@@ -37,24 +36,6 @@ static void unstored_free(struct unstored *u)
 
 /* ---- storing, off the loop ---- */
 
-static int copy_bytes(struct unstored *u, struct blob_writer *w, struct err *err)
-{
-	scoped_free char *b = malloc(COPY_BYTES);
-	int r = b ? 0 : err_oom(err);
-
-	for (uint64_t off = 0; off < u->rec.size && r == 0;) {
-		size_t n = u->rec.size - off < COPY_BYTES ? (size_t)(u->rec.size - off)
-							  : COPY_BYTES;
-
-		r = cache_read(
-			u->e->cache, u->rec.blob_id, u->rec.size, off, b, n, err);
-		if (r == 0)
-			r = blob_writer_write(w, b, n, err);
-		off += n;
-	}
-	return r;
-}
-
 static int store(struct unstored *u, struct err *err)
 {
 	struct blob_writer *w = blob_writer_new(u->e->cache, err);
@@ -62,7 +43,8 @@ static int store(struct unstored *u, struct err *err)
 	struct request_place place = {0};
 	struct cache_item item = {.rec = &rec, .w = w, .close = u->close};
 	bool is_new;
-	int r = w ? copy_bytes(u, w, err) : -ENOMEM;
+	int r = w ? cache_copy(u->e->cache, u->rec.blob_id, u->rec.size, w, err)
+		  : -ENOMEM;
 
 	if (r == 0 &&
 		(record_copy(&rec, &u->rec) < 0 ||

@@ -204,16 +204,6 @@ static int check_offered(
 		remote_name(r));
 }
 
-/* Names joined with '+'. */
-static uint32_t count_inputs(const char *value)
-{
-	uint32_t n = value != NULL;
-
-	for (; value && *value; value++)
-		n += *value == '+';
-	return n;
-}
-
 /* The options whose loss would make another file than the one that is asked for. */
 static int check_sendable(const struct remote *r, const struct model_row *row,
 	const struct request *req, struct err *err)
@@ -225,7 +215,7 @@ static int check_sendable(const struct remote *r, const struct model_row *row,
 		return err_set(err, EOPNOTSUPP,
 			"%s takes no pictures with backend=%s; leave image= out",
 			row->name, remote_name(r));
-	if (count_inputs(req->opt[OPT_IMAGE]) > WIRE_INPUTS_MAX)
+	if (str_count_pieces(req->opt[OPT_IMAGE]) > WIRE_INPUTS_MAX)
 		return err_set(err, EOPNOTSUPP,
 			"at most %d pictures can be sent; leave some of image= out",
 			WIRE_INPUTS_MAX);

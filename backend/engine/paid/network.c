@@ -158,11 +158,8 @@ void network_free(struct network *n)
 struct price_scope network_scope(const struct network *n, char today[static 11])
 {
 	clk_format_day(clk_real_ms(), today);
-	return (struct price_scope){.catalogue = n->e->catalogue,
-		.backend = n->backend,
-		.fallback = n->e->rules.fallback,
-		.may_extend = n->bucket != NULL,
-		.today = today};
+	return price_scope_of(
+		n->e->catalogue, n->backend, n->bucket, n->e->rules.fallback, today);
 }
 
 static bool is_nearly_used(const struct ledger_limit *l, const struct ledger_sums *s)

@@ -72,7 +72,7 @@ static enum paid_state take(struct paid *p)
 {
 	const struct wire_response *w = response_wire(p->http.response, p->http.answer);
 	struct part *part = &p->part[p->cur[p->asking.result]];
-	bool is_video = p->job->run->served->kind == MODEL_VIDEO;
+	bool is_video = row_is_timed(p->job->run->served);
 	struct wire_result *r = result_of(p);
 
 	part->bytes = response_take(p->http.response, 0);

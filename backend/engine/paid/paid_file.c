@@ -9,7 +9,6 @@
 
 #define CONVERT_TIMEOUT_MS 120000
 #define JOIN_TIMEOUT_MS 1800000
-#define COPY_BYTES (256u * 1024u)
 #define FPS_USUAL 24 /* what every video model makes */
 
 static int read_part(void *user, uint64_t off, void *buf, size_t len, struct err *err)
@@ -32,11 +31,16 @@ void part_source(const struct paid *p, const struct part *part, struct part_sour
 
 /* ---- keeping ---- */
 
+static bool is_timed(const struct request *req)
+{
+	return media_traits(req->type)->is_timed;
+}
+
 static bool wants_fps(const struct paid *p, double *ret)
 {
 	const struct request *req = &p->job->req;
 
-	return req->type == MEDIA_MP4 && req->opt[OPT_FPS] &&
+	return is_timed(req) && req->opt[OPT_FPS] &&
 	       limits_number(p->job->row, req, OPT_FPS, ret) && *ret != FPS_USUAL;
 }
 
@@ -50,11 +54,10 @@ bool file_needs_work(const struct paid *p, const struct part *part)
 	const struct request *req = &p->job->req;
 	double fps;
 
-	if (req->type == MEDIA_TEXT)
+	if (media_traits(req->type)->is_text)
 		return false;
 	return p->plan.n > 1 || type_of(part) != req->type ||
-	       (req->type == MEDIA_MP4 && part->seconds != req->seconds) ||
-	       wants_fps(p, &fps);
+	       (is_timed(req) && part->seconds != req->seconds) || wants_fps(p, &fps);
 }
 
 static int keep(struct paid *p, struct part *part, struct err *err)
@@ -119,26 +122,10 @@ static int to_blob(void *user, const void *data, size_t len, struct err *err)
 }
 
 /* The provider's own bytes, kept beside the converted ones. */
-static int copy_part(struct paid *p, const struct part *part, struct blob_writer *to,
-	struct err *err)
+static int copy_part(const struct paid *p, const struct part *part,
+	struct blob_writer *to, struct err *err)
 {
-	scoped_free char *b = malloc(COPY_BYTES);
-	int r = 0;
-
-	if (!b)
-		return err_oom(err);
-	for (uint64_t off = 0; off < part->blob_size && r == 0;) {
-		size_t n = part->blob_size - off < COPY_BYTES
-				   ? (size_t)(part->blob_size - off)
-				   : COPY_BYTES;
-
-		r = cache_read(p->job->e->cache, part->blob_id, part->blob_size, off, b,
-			n, err);
-		if (r == 0)
-			r = blob_writer_write(to, b, n, err);
-		off += n;
-	}
-	return r;
+	return cache_copy(p->job->e->cache, part->blob_id, part->blob_size, to, err);
 }
 
 static int finish_picture(
@@ -194,7 +181,7 @@ int file_finish(struct paid *p, struct err *err)
 	m->bytes = blob_writer_new(p->job->e->cache, err);
 	if (!m->bytes)
 		return -ENOMEM;
-	if (p->job->req.type != MEDIA_MP4)
+	if (!is_timed(&p->job->req))
 		return finish_picture(p, first, m, err);
 	if (p->plan.is_extension) { /* each one returned the whole video so far */
 		first += n - 1;

@@ -8,6 +8,7 @@
 #include "backend/engine/paid/paid_file.h"
 #include "backend/engine/paid/paid_wire.h"
 #include "cache/base/mem.h"
+#include "cache/base/str.h"
 
 #define INPUT_MAX (20u * 1024u * 1024u)  /* bytes of one picture sent along */
 #define INPUTS_MAX (64u * 1024u * 1024u) /* of all */
@@ -58,12 +59,11 @@ static int read_input(struct paid *p, const char *option, const char *name,
 static int read_images(struct paid *p, size_t *total, struct err *err)
 {
 	const char *names = p->job->req.opt[OPT_IMAGE];
+	struct str_piece piece;
 	int r = 0;
 
-	while (names && r == 0) {
-		const char *plus = strchr(names, '+');
-		size_t n = plus ? (size_t)(plus - names) : strlen(names);
-		scoped_free char *name = strndup(names, n);
+	while (r == 0 && str_next_piece(&names, &piece)) {
+		scoped_free char *name = strndup(piece.at, piece.len);
 
 		if (!name)
 			return err_oom(err);
@@ -73,7 +73,6 @@ static int read_images(struct paid *p, size_t *total, struct err *err)
 		r = read_input(
 			p, "image", name, &p->in.image[p->in.n_images], total, err);
 		p->in.n_images += r == 0;
-		names = plus ? plus + 1 : NULL;
 	}
 	return r;
 }

@@ -62,9 +62,9 @@ static void book(struct paid *p)
 	const struct model_row *row = p->job->run->served;
 	struct booking b = {.row = row,
 		.req = &p->job->req,
-		.seconds = row->kind == MODEL_VIDEO ? p->part[p->cur[0]].seconds : 0,
+		.seconds = row_is_timed(row) ? p->part[p->cur[0]].seconds : 0,
 		.n_parts = p->n_cur,
-		.may_extend = p->net->bucket != NULL};
+		.may_extend = limits_may_extend(p->net->backend, p->net->bucket)};
 	struct book_share share[WIRE_MEDIA_MAX];
 	int64_t sum;
 
@@ -193,7 +193,7 @@ enum paid_state paid_results(struct job *j)
 	if (failed)
 		return paid_unknown(p, "the answer came and could not be stored: %s",
 			strerror(-failed));
-	if (j->run->served->kind == MODEL_TEXT)
+	if (row_is_text(j->run->served))
 		return take_text(p) < 0
 			       ? paid_unknown(p, "the answer came and could not be "
 						 "stored")
@@ -221,7 +221,7 @@ static void end_without(struct paid *p, uint32_t i, bool any)
 	const struct part *part = &p->part[p->cur[i]];
 	struct err err = {0};
 
-	if (p->job->run->served->kind == MODEL_VIDEO && part->state == LEDGER_SENT) {
+	if (row_is_timed(p->job->run->served) && part->state == LEDGER_SENT) {
 		err_set(&err, EIO,
 			"the answer to the request was lost, and the bucket holds only "
 			"a part of its results; it may be paid");

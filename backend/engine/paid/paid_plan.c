@@ -38,7 +38,7 @@ int plan_make(const struct plan_rule *rule, struct segments *ret, int64_t *ret_w
 
 	if (r < 0)
 		return r == -ENOENT ? err_wrap(err, -EDQUOT, "no price, no budget") : r;
-	if (rule->req->type == MEDIA_MP4) {
+	if (media_traits(rule->req->type)->is_timed) {
 		if (limits_segments(rule->served, rule->req, rule->scope->may_extend,
 			    &plan) < 0)
 			return err_set(err, EINVAL, "%s cannot make a video of %u s",

@@ -149,17 +149,18 @@ enum paid_state paid_switch(struct job *j)
 {
 	struct paid *p = paid_of(j);
 	struct segments plan = {.n = 1};
-	bool is_video = j->req.type == MEDIA_MP4;
+	bool is_timed = media_traits(j->req.type)->is_timed;
 
 	if (++p->switches > SWITCHES_MAX)
 		return PAID_GIVE_BACK;
-	if (is_video &&
-		limits_segments(p->to, &j->req, p->net->bucket != NULL, &plan) < 0)
+	if (is_timed &&
+		limits_segments(p->to, &j->req,
+			limits_may_extend(p->net->backend, p->net->bucket), &plan) < 0)
 		return PAID_GIVE_BACK;
 	log_warn("%s; %s serves it instead of %s", p->why.why, p->to->name,
 		j->req.model);
 	j->run->served = p->to;
 	p->region = p->sends = 0;
 	paid_call_clear(p);
-	return !is_video || plan_is_same(&plan, &p->plan) ? PAID_NEXT : PAID_REPLAN;
+	return !is_timed || plan_is_same(&plan, &p->plan) ? PAID_NEXT : PAID_REPLAN;
 }

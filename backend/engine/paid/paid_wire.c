@@ -59,7 +59,7 @@ void wire_fill(struct paid *p)
 	w->has_seed = limits_seed(req, &w->seed);
 	add_inputs(p, part, w);
 	p->call.prefix[0] = '\0';
-	if (p->net->bucket && run->served->kind == MODEL_VIDEO) {
+	if (p->net->bucket && row_is_timed(run->served)) {
 		make_prefix(p);
 		w->storage_uri = p->call.prefix;
 	}
