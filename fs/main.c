@@ -4,7 +4,7 @@
 
 #include "backend/sandbox/child.h"
 #include "cache/base/mem.h"
-#include "fs/cli_mount.h"
+#include "fs/cli/cli_mount.h"
 
 static const struct {
 	const char *name;

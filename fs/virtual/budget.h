@@ -3,7 +3,7 @@
 /* What is left of the budget, as .cost, status.json and the commands tell it. Sums come
  * from the ledger at the moment of asking. Any thread. */
 #include "cache/ledger.h"
-#include "fs/promptfs.h"
+#include "fs/mount/promptfs.h"
 
 /* One limit and what counts against it. A limit of each user stands once per user. */
 struct budget_line {

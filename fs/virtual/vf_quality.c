@@ -4,8 +4,8 @@
 
 #include "cache/base/json.h"
 #include "cache/base/mem.h"
-#include "fs/link.h"
-#include "fs/virtual/state.h"
+#include "fs/mount/link.h"
+#include "fs/virtual/file_state.h"
 #include "fs/virtual/vfile.h"
 
 /* ---- one file ---- */

@@ -6,7 +6,7 @@
 #include "cache/base/clk.h"
 #include "cache/base/json.h"
 #include "cache/base/mem.h"
-#include "fs/virtual/state.h"
+#include "fs/virtual/file_state.h"
 #include "fs/virtual/vfile.h"
 
 static void add_digest(cJSON *o, const char *name, const struct digest *d)

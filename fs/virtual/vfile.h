@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "cache/base/buf.h"
-#include "fs/node.h"
+#include "fs/tree/node.h"
 
 struct snapshot {
 	_Atomic uint32_t refs;

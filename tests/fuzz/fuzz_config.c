@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cache/base/mem.h"
-#include "fs/config.h"
+#include "fs/config/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

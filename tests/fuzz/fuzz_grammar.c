@@ -7,7 +7,7 @@
 
 #include "cache/base/buf.h"
 #include "cache/base/mem.h"
-#include "fs/grammar.h"
+#include "fs/grammar/grammar.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

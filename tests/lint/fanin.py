@@ -45,16 +45,16 @@ WIDE = {
     "backend/policy/price.h": "usage is in every answer on the wire",
     "backend/policy/retry.h": "by value in struct engine",
     "backend/policy/safety.h": "by way of struct engine",
-    "backend/policy/select.h": "by way of fs/grammar.h",
+    "backend/policy/select.h": "by way of fs/grammar/grammar.h",
     "backend/provider/provider.h": "by way of struct engine",
     "backend/provider/wire.h": "every wire format",
     "cache/cache.h": "what backend and fs ask of the store",
     "cache/ledger.h": "by way of struct engine",
     "cache/ledger_limit.h": "by value in the configuration",
     "cache/record.h": "by value in jobs and files",
-    "fs/config.h": "by way of struct promptfs",
-    "fs/grammar.h": "by way of struct promptfs",
-    "fs/promptfs.h": "struct promptfs itself",
+    "fs/config/config.h": "by way of struct promptfs",
+    "fs/grammar/grammar.h": "by way of struct promptfs",
+    "fs/mount/promptfs.h": "struct promptfs itself",
 }
 
 

@@ -8,7 +8,7 @@
 #include "cache/base/json.h"
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
-#include "fs/grammar.h"
+#include "fs/grammar/grammar.h"
 #include "tests/medium/sample.h"
 #include "tests/support/tap.h"
 

@@ -100,7 +100,7 @@ static void cancel(void)
 		ticket_cancel(asked[dice_below(&sim.act, n_asked)].ticket);
 }
 
-/* As fs/op_remove.c does. */
+/* As fs/tree/op_remove.c does. */
 static void remove_file(uint32_t file)
 {
 	struct sim_file *f = &sim.world->file[file];

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cache/base/mem.h"
+#include "cache/base/money.h"
+#include "fs/cli/cli.h"
+#include "fs/cli/progress.h"
+
+static const char help[] =
+	"usage: promptfs quote [--order=value] [-o OPT[,OPT...]] PATH... | -\n"
+	"What files would cost, by the catalogue, and what is left of the budget; "
+	"spends\n"
+	"nothing.\n"
+	"\n"
+	"PATH is a file of a mounted promptfs, or begins with /prompts/ or /videos/ "
+	"and means\n"
+	"the store that -o state= names. \"-\" reads paths from standard input, one a "
+	"line.\n"
+	"\n"
+	"  -r, --order=ORDER  given (default), or value: most quality per dollar "
+	"first\n"
+	"  -o, --option=OPT   options as for a mount\n"
+	"  -h, --help         this text\n";
+
+/* What one answer says, small: there may be a million of them. */
+struct quoted {
+	const char *path; /* as the user wrote it */
+	char state[20], model[64];
+	int64_t estimate_ud, worst_ud; /* <0: not known */
+	char *why;                     /* it cannot be made; owned */
+	double value;
+};
+
+struct sums {
+	int64_t estimate_ud, worst_ud;
+	size_t failed;
+	bool has_limit;
+	int64_t limit_ud, left_ud; /* of the tightest limit */
+	char period[8];
+};
+
+/* USD of a member, in micro-dollars; <0 where there is none. */
+static int64_t member_ud(const cJSON *o, const char *name)
+{
+	const cJSON *m = cJSON_GetObjectItemCaseSensitive(o, name);
+
+	return cJSON_IsNumber(m)
+		       ? (int64_t)llround(m->valuedouble * (double)MONEY_DOLLAR)
+		       : -1;
+}
+
+double quote_value(const cJSON *answer)
+{
+	const cJSON *cost = cJSON_GetObjectItemCaseSensitive(answer, "cost");
+	double usd = json_num(cost, "estimate_usd", 0);
+
+	return json_num(answer, "quality", 0) / (usd > 0 ? usd : 1e-6);
+}
+
+static void print_row(const char *state, const char *model, const char *estimate,
+	const char *worst, const char *path)
+{
+	scoped(buf_finish) struct buf b = {0};
+
+	if (text_add_visible(&b, path, 4096, NULL) == 0)
+		printf("%-14s %-22s %12s %12s  %s\n", state, model, estimate, worst,
+			b.data ? b.data : "");
+}
+
+static void usd(int64_t udollars, char ret[static MONEY_TEXT])
+{
+	if (udollars >= 0)
+		money_format(udollars, ret);
+	else
+		snprintf(ret, MONEY_TEXT, "?");
+}
+
+static void show(const struct quoted *q, struct sums *sums)
+{
+	char estimate[MONEY_TEXT], worst[MONEY_TEXT];
+
+	usd(q->estimate_ud, estimate);
+	usd(q->worst_ud, worst);
+	print_row(q->state, q->model, estimate, worst, q->path);
+	if (q->why) {
+		fflush(stdout);
+		fprintf(stderr, "promptfs: %s: cannot be made: %s\n", q->path, q->why);
+		sums->failed++;
+	} else if (strcmp(q->state, "generated")) {
+		int64_t estimate_ud = q->estimate_ud > 0 ? q->estimate_ud : 0;
+
+		sums->estimate_ud = money_add(sums->estimate_ud, estimate_ud);
+		sums->worst_ud = money_add(sums->worst_ud,
+			q->worst_ud > estimate_ud ? q->worst_ud : estimate_ud);
+	}
+}
+
+static void take_budget(const cJSON *cost, struct sums *sums)
+{
+	const cJSON *b = cJSON_GetObjectItemCaseSensitive(cost, "budget");
+	int64_t limit = member_ud(b, "limit_usd");
+	int64_t spent = member_ud(b, "spent_usd");
+	int64_t reserved = member_ud(b, "reserved_usd");
+
+	sums->has_limit = limit >= 0 && spent >= 0 && reserved >= 0;
+	sums->limit_ud = limit;
+	sums->left_ud = limit - spent - reserved > 0 ? limit - spent - reserved : 0;
+	snprintf(sums->period, sizeof(sums->period), "%s", json_str(b, "period", ""));
+}
+
+/* 0: *ret is to be shown; <0 and said. */
+static int ask(struct session *s, const struct path_list *l, size_t i,
+	struct quoted *ret, struct sums *sums)
+{
+	scoped_json cJSON *answer = NULL;
+	const cJSON *cost;
+	const char *why;
+	struct err err = {0};
+	cJSON *request = session_request(s, "quote");
+	int r;
+
+	if (request)
+		cJSON_AddStringToObject(request, "path", l->tree[i]);
+	r = session_call(s, request, NULL, NULL, &answer, &err);
+	if (r < 0) {
+		fflush(stdout);
+		cli_fail(&err);
+		sums->failed++;
+		return r;
+	}
+	cost = cJSON_GetObjectItemCaseSensitive(answer, "cost");
+	*ret = (struct quoted){.path = l->given[i],
+		.estimate_ud = member_ud(cost, "estimate_usd"),
+		.worst_ud = member_ud(cost, "worst_case_usd"),
+		.value = quote_value(answer)};
+	snprintf(ret->state, sizeof(ret->state), "%s", json_str(cost, "state", "?"));
+	snprintf(ret->model, sizeof(ret->model), "%s", json_str(cost, "model", "?"));
+	why = json_str(answer, "why", NULL);
+	if (why)
+		ret->why = strdup(why);
+	take_budget(cost, sums);
+	return 0;
+}
+
+/* Addresses of the list's order break ties, so that equals stay as given. */
+static int by_value(const void *a, const void *b)
+{
+	const struct quoted *const *x = a, *const *y = b;
+
+	if ((*x)->value != (*y)->value)
+		return (*x)->value < (*y)->value ? 1 : -1;
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void print_sums(const struct sums *sums, size_t n)
+{
+	char estimate[MONEY_TEXT], worst[MONEY_TEXT], left[MONEY_TEXT];
+
+	money_format(sums->estimate_ud, estimate);
+	money_format(sums->worst_ud, worst);
+	print_row("total", "", estimate, worst, "USD, of what is not generated yet");
+	if (sums->has_limit) {
+		money_format(sums->left_ud, left);
+		money_format(sums->limit_ud, worst);
+		printf("left of the budget: %s of %s USD (%s)%s\n", left, worst,
+			sums->period,
+			sums->worst_ud > sums->left_ud ? ", less than the worst case"
+						       : "");
+	}
+	fflush(stdout);
+	if (sums->failed)
+		fprintf(stderr, "promptfs: %zu of %zu cannot be made\n", sums->failed,
+			n);
+}
+
+static int quote_all(struct session *s, const struct path_list *l, bool is_by_value)
+{
+	scoped_free struct quoted *all =
+		new_array(struct quoted, is_by_value ? l->n : 1);
+	scoped_free struct quoted **order =
+		new_array(struct quoted *, is_by_value ? l->n : 1);
+	struct sums sums = {0};
+	struct err err = {0};
+	size_t n = 0;
+
+	if (!all || !order) {
+		err_oom(&err);
+		return cli_fail(&err);
+	}
+	print_row("STATE", "MODEL", "ESTIMATE", "WORST CASE", "FILE");
+	for (size_t i = 0; i < l->n; i++) {
+		if (ask(s, l, i, &all[n], &sums) < 0)
+			continue;
+		order[n] = &all[n];
+		if (is_by_value) {
+			n++;
+			continue;
+		}
+		show(&all[0], &sums);
+		mem_free(&all[0].why);
+	}
+	qsort(order, n, sizeof(*order), by_value);
+	for (size_t i = 0; i < n; i++) {
+		show(order[i], &sums);
+		mem_free(&order[i]->why);
+	}
+	print_sums(&sums, l->n);
+	return sums.failed ? EXIT_FAILED : EXIT_OK;
+}
+
+static int take_option(bool *by, struct cli_options *o, int c, struct err *err)
+{
+	switch (c) {
+	case 'r':
+		*by = !strcmp(optarg, "value");
+		if (!*by && strcmp(optarg, "given"))
+			return err_set(err, EINVAL,
+				"--order is given or value, not \"%s\"", optarg);
+		return 0;
+	case 'o':
+		return cli_options_add(o, optarg, err);
+	default:
+		return err_set(err, EINVAL, "bad usage");
+	}
+}
+
+int cli_quote(int argc, char **argv)
+{
+	static const struct option longs[] = {{"order", required_argument, NULL, 'r'},
+		{"option", required_argument, NULL, 'o'},
+		{"help", no_argument, NULL, 'h'}, {0}};
+	scoped(path_list_finish) struct path_list l = {0};
+	struct cli_options o = {0};
+	struct session s;
+	struct err err = {0};
+	bool is_by_value = false;
+	int c, code;
+
+	while ((c = getopt_long(argc, argv, "r:o:h", longs, NULL)) >= 0) {
+		if (c == 'h') {
+			fputs(help, stdout);
+			return EXIT_OK;
+		}
+		if (take_option(&is_by_value, &o, c, &err) < 0)
+			return cli_usage("quote", "%s", err.why);
+	}
+	if (optind == argc)
+		return cli_usage("quote", "which files?");
+	if (path_list_read(&l, argv + optind, (size_t)(argc - optind), &err) < 0 ||
+		session_open(&s, &o, l.mountpoint, false, &err) < 0)
+		return cli_fail(&err);
+	code = quote_all(&s, &l, is_by_value);
+	session_close(&s);
+	return code;
+}

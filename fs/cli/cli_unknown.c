@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#include <getopt.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "cache/base/clk.h"
+#include "cache/base/mem.h"
+#include "cache/base/money.h"
+#include "fs/cli/cli.h"
+#include "fs/cli/progress.h"
+
+static const char help[] =
+	"usage: promptfs unknown [-o OPT[,OPT...]] [MOUNTPOINT]\n"
+	"Lists calls that may have been paid though their answer did not arrive. They "
+	"count\n"
+	"as spent and are never sent again by themselves. Look into the provider's "
+	"bill, then\n"
+	"say with promptfs settle what became of them. What a bucket still holds of "
+	"them is\n"
+	"taken over by itself, when the store is mounted.\n"
+	"\n"
+	"  -o, --option=OPT   options as for a mount: state= and backend= say which "
+	"store\n"
+	"  -h, --help         this text\n";
+
+static int64_t member_ud(const cJSON *o, const char *name)
+{
+	return (int64_t)llround(json_num(o, name, 0) * (double)MONEY_DOLLAR);
+}
+
+static void print_visible(const char *before, const char *text)
+{
+	scoped(buf_finish) struct buf b = {0};
+
+	if (text_add_visible(&b, text, 4096, NULL) == 0)
+		printf("%s%s\n", before, b.data ? b.data : "");
+}
+
+static void show_call(void *user, const cJSON *answer)
+{
+	const char *why = json_str(answer, "why", "");
+	char when[25], held[MONEY_TEXT];
+	bool *any = user;
+
+	if (!*any)
+		printf("%6s  %-16s %10s  %-22s %s\n", "CALL", "WHEN (UTC)", "USD",
+			"MODEL", "FILE");
+	*any = true;
+	clk_format(json_int(answer, "sent_ms", 0), when);
+	when[10] = ' ';
+	money_format(member_ud(answer, "held_usd"), held);
+	printf("%6" PRId64 "  %.16s %10s  %-22s ", json_int(answer, "call", 0), when,
+		held, json_str(answer, "model", "?"));
+	print_visible("", json_str(answer, "path", "?"));
+	if (json_int(answer, "parts", 0) > 1)
+		printf("        part %" PRId64 " of %" PRId64 "\n",
+			json_int(answer, "part", 0), json_int(answer, "parts", 0));
+	if (*why)
+		print_visible("        ", why);
+}
+
+static int list(struct session *s)
+{
+	scoped_json cJSON *answer = NULL;
+	struct err err = {0};
+	char held[MONEY_TEXT];
+	bool any = false;
+	int64_t n;
+
+	if (session_call(s, session_request(s, "unknown"), show_call, &any, &answer,
+		    &err) < 0)
+		return cli_fail(&err);
+	n = json_int(answer, "calls", 0);
+	if (!n) {
+		printf("no call of unknown outcome (%s)\n",
+			json_str(answer, "namespace", "?"));
+		return EXIT_OK;
+	}
+	money_format(member_ud(answer, "held_usd"), held);
+	printf("%" PRId64 " %s, %s USD counted as spent; see promptfs settle --help\n",
+		n, n == 1 ? "call" : "calls", held);
+	return EXIT_OK;
+}
+
+int cli_unknown(int argc, char **argv)
+{
+	static const struct option longs[] = {{"option", required_argument, NULL, 'o'},
+		{"help", no_argument, NULL, 'h'}, {0}};
+	struct cli_options o = {0};
+	struct session s;
+	struct err err = {0};
+	int c, code;
+
+	while ((c = getopt_long(argc, argv, "o:h", longs, NULL)) >= 0) {
+		if (c == 'h') {
+			fputs(help, stdout);
+			return EXIT_OK;
+		}
+		if (c != 'o' || cli_options_add(&o, optarg, &err) < 0)
+			return cli_usage(
+				"unknown", "%s", err.code ? err.why : "bad usage");
+	}
+	if (argc - optind > 1)
+		return cli_usage("unknown", "only one mount point");
+	if (session_open_any(&s, &o, argv[optind], &err) < 0)
+		return cli_fail(&err);
+	code = list(&s);
+	session_close(&s);
+	return code;
+}

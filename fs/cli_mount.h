@@ -1,6 +1,0 @@
-// SPDX-License-Identifier: MIT
-#pragma once
-/* What promptfs does without a sub-command. */
-#include "fs/cli.h"
-
-int cli_mount(int argc, char **argv);
