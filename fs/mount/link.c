@@ -28,17 +28,17 @@ struct select_env link_env(struct promptfs *fs, char today[static 11])
 		.exists = is_generated};
 }
 
-int link_select(struct promptfs *fs, const struct node *n, char **ret)
+int link_select(struct promptfs *fs, const struct place *p, char **ret)
 {
-	const char *suffix = sidecar_suffix(n->place.sidecar);
+	const char *suffix = sidecar_suffix(p->sidecar);
 	scoped(buf_finish) struct buf b = {0};
 	char today[11];
 	struct select_env env = link_env(fs, today);
 	const struct model_row *row;
-	int r = select_model(&env, n->place.selector, &n->place.req, &row);
+	int r = select_model(&env, p->selector, &p->req, &row);
 
 	if (r == 0)
-		r = select_link(&n->place.req, row, suffix ? suffix : "", &b);
+		r = select_link(&p->req, row, suffix ? suffix : "", &b);
 	if (r < 0)
 		return r;
 	*ret = buf_detach(&b);
@@ -80,8 +80,7 @@ int link_best(struct promptfs *fs, const struct place *p, char **ret)
 	return r < 0 ? r : cache_best(fs->cache, dir, p->best, ret);
 }
 
-int link_target(struct promptfs *fs, const struct node *n, char **ret)
+int link_target(struct promptfs *fs, const struct place *p, char **ret)
 {
-	return n->place.kind == PLACE_BEST ? link_best(fs, &n->place, ret)
-					   : link_select(fs, n, ret);
+	return p->kind == PLACE_BEST ? link_best(fs, p, ret) : link_select(fs, p, ret);
 }

@@ -227,7 +227,7 @@ static void link_attr(struct promptfs *fs, const struct node *n, struct stat *st
 
 	st->st_mode = S_IFLNK | 0777;
 	set_times(st, fs->mounted_ms);
-	if (link_target(fs, n, &target) == 0)
+	if (link_target(fs, &n->place, &target) == 0)
 		st->st_size = (off_t)strlen(target);
 }
 

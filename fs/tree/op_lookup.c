@@ -242,7 +242,7 @@ void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	struct promptfs *fs = fs_of(req);
 	struct node *n = node_get(fs->nodes, ino);
 	scoped_free char *target = NULL;
-	int r = link_target(fs, n, &target);
+	int r = link_target(fs, &n->place, &target);
 
 	if (r < 0)
 		fuse_reply_err(req, -r);
