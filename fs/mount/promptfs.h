@@ -33,7 +33,8 @@ struct promptfs {
 	/* An input's name and bytes change together: around a save, rename or removal.
 	 * After a scratch's mutex, before the nodes'. */
 	pthread_mutex_t input_names;
-	pthread_mutex_t handles_lock; /* innermost; guards: */
+	pthread_mutex_t snapshots_lock; /* innermost; guards each struct vfile */
+	pthread_mutex_t handles_lock;   /* innermost; guards: */
 	struct handle *handles;
 	uid_t uid; /* of the mounting user: owner of everything */
 	gid_t gid;

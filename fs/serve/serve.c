@@ -94,6 +94,7 @@ static int open_all(struct promptfs *fs, struct config *config, struct err *err)
 
 	*fs = (struct promptfs){.config = config, .uid = getuid(), .gid = getgid()};
 	pthread_mutex_init(&fs->input_names, NULL);
+	pthread_mutex_init(&fs->snapshots_lock, NULL);
 	pthread_mutex_init(&fs->handles_lock, NULL);
 	fs->mounted_ms = clk_real_ms();
 	fs->mountpoint = strdup("");

@@ -259,7 +259,7 @@ int node_attr(struct promptfs *fs, struct node *n, struct stat *st, double *ret_
 		r = input_attr(fs, n, st);
 	} else {
 		st->st_mode = S_IFREG | 0444;
-		r = vfile_attr(fs, n, st);
+		r = vfile_attr(fs, &n->place, &n->vfile, st);
 	}
 	return r;
 }

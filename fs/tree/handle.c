@@ -41,7 +41,7 @@ void handle_close(struct promptfs *fs, struct handle *h)
 		input_sync(h->input);
 		input_close(h->input);
 	} else {
-		vfile_close(fs, h->node, h->snapshot);
+		vfile_close(fs, &h->node->vfile, h->snapshot);
 	}
 	handle_drop(fs, h);
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "cache/base/mem.h"
-#include "fs/virtual/vfile.h"
 
 struct nodes {
 	pthread_mutex_t mutex;
@@ -112,7 +111,7 @@ static void node_free(struct node *n)
 		return;
 	place_finish(&n->place);
 	node_aliases_free(n->alias.next);
-	snapshot_unref(n->snapshot);
+	vfile_finish(&n->vfile);
 	free(n->alias.name);
 	free(n);
 }

@@ -10,9 +10,9 @@
  * Any thread; one mutex inside. A node is valid while the kernel holds it (during any
  * request on it) or while it is pinned. */
 #include "fs/mount/promptfs.h"
+#include "fs/virtual/vfile.h"
 
-struct snapshot; /* fs/virtual/vfile.h */
-struct scratch;  /* fs/tree/op_input.c */
+struct scratch; /* fs/tree/input.c */
 
 struct node_alias {
 	fuse_ino_t parent;
@@ -37,9 +37,9 @@ struct node {
 	/* It has names that are not remembered: the kernel may keep none for long. */
 	_Atomic bool has_more_names;
 	struct node *next_id, *next_ident;
-	uint32_t snapshot_opens;
-	struct snapshot *snapshot;
 	struct scratch *scratch;
+
+	struct vfile vfile; /* has its own lock */
 
 	/* Media: written once, before is_stored is set. */
 	_Atomic bool is_stored;

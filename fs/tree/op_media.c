@@ -75,7 +75,7 @@ static struct handle *handle_of(const struct fuse_file_info *fi)
 static int open_vfile(struct promptfs *fs, struct node *n, struct handle **ret)
 {
 	struct handle *h = handle_new(fs, n, HANDLE_SNAPSHOT);
-	int r = h ? vfile_open(fs, n, &h->snapshot) : -ENOMEM;
+	int r = h ? vfile_open(fs, &n->place, &n->vfile, &h->snapshot) : -ENOMEM;
 
 	if (r < 0 && h)
 		handle_drop(fs, h);

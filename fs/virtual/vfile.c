@@ -9,18 +9,24 @@
 
 #define SNAPSHOT_MS 1000
 
-struct snapshot *snapshot_ref(struct snapshot *s)
+static struct snapshot *snapshot_ref(struct snapshot *s)
 {
 	atomic_fetch_add(&s->refs, 1);
 	return s;
 }
 
-void snapshot_unref(struct snapshot *s)
+static void snapshot_unref(struct snapshot *s)
 {
 	if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
 	free(s->data);
 	free(s);
+}
+
+void vfile_finish(struct vfile *v)
+{
+	snapshot_unref(v->snapshot);
+	*v = (struct vfile){0};
 }
 
 static int content(struct promptfs *fs, const struct place *p, struct buf *out)
@@ -57,11 +63,11 @@ static int content(struct promptfs *fs, const struct place *p, struct buf *out)
 	}
 }
 
-static int make(struct promptfs *fs, struct node *n, struct snapshot **ret)
+static int make(struct promptfs *fs, const struct place *p, struct snapshot **ret)
 {
 	scoped(buf_finish) struct buf b = {0};
 	struct snapshot *s;
-	int r = content(fs, &n->place, &b);
+	int r = content(fs, p, &b);
 
 	if (r < 0)
 		return r;
@@ -80,40 +86,40 @@ static int make(struct promptfs *fs, struct node *n, struct snapshot **ret)
 /* The present snapshot with a reference for the caller; `open` counts an opener too and
  * takes what there is, however old: the kernel was told its size a moment ago, and
  * sendfile and mmap go by that. */
-static int acquire(
-	struct promptfs *fs, struct node *n, bool open, struct snapshot **ret)
+static int acquire(struct promptfs *fs, const struct place *p, struct vfile *v,
+	bool open, struct snapshot **ret)
 {
-	pthread_mutex_t *m = nodes_mutex(fs->nodes);
 	struct snapshot *fresh = NULL, *old = NULL;
 	int r = 0;
 
-	pthread_mutex_lock(m);
-	if (!n->snapshot ||
-		(!open && !n->snapshot_opens &&
-			clk_mono_ms() - n->snapshot->made_mono_ms >= SNAPSHOT_MS)) {
-		pthread_mutex_unlock(m);
-		r = make(fs, n, &fresh);
-		pthread_mutex_lock(m);
-		if (r == 0 && !n->snapshot_opens) {
-			old = n->snapshot;
-			n->snapshot = steal_ptr(fresh);
+	pthread_mutex_lock(&fs->snapshots_lock);
+	if (!v->snapshot ||
+		(!open && !v->opens &&
+			clk_mono_ms() - v->snapshot->made_mono_ms >= SNAPSHOT_MS)) {
+		pthread_mutex_unlock(&fs->snapshots_lock);
+		r = make(fs, p, &fresh);
+		pthread_mutex_lock(&fs->snapshots_lock);
+		if (r == 0 && !v->opens) {
+			old = v->snapshot;
+			v->snapshot = steal_ptr(fresh);
 		}
 	}
-	if (n->snapshot && (r == 0 || n->snapshot_opens)) {
-		*ret = snapshot_ref(n->snapshot);
-		n->snapshot_opens += open;
+	if (v->snapshot && (r == 0 || v->opens)) {
+		*ret = snapshot_ref(v->snapshot);
+		v->opens += open;
 		r = 0;
 	}
-	pthread_mutex_unlock(m);
+	pthread_mutex_unlock(&fs->snapshots_lock);
 	snapshot_unref(old);
 	snapshot_unref(fresh);
 	return r == 0 && !*ret ? -EIO : r;
 }
 
-int vfile_attr(struct promptfs *fs, struct node *n, struct stat *st)
+int vfile_attr(
+	struct promptfs *fs, const struct place *p, struct vfile *v, struct stat *st)
 {
 	struct snapshot *s = NULL;
-	int r = acquire(fs, n, false, &s);
+	int r = acquire(fs, p, v, false, &s);
 
 	if (r < 0)
 		return r;
@@ -126,15 +132,16 @@ int vfile_attr(struct promptfs *fs, struct node *n, struct stat *st)
 	return 0;
 }
 
-int vfile_open(struct promptfs *fs, struct node *n, struct snapshot **ret)
+int vfile_open(struct promptfs *fs, const struct place *p, struct vfile *v,
+	struct snapshot **ret)
 {
-	return acquire(fs, n, true, ret);
+	return acquire(fs, p, v, true, ret);
 }
 
-void vfile_close(struct promptfs *fs, struct node *n, struct snapshot *s)
+void vfile_close(struct promptfs *fs, struct vfile *v, struct snapshot *s)
 {
-	pthread_mutex_lock(nodes_mutex(fs->nodes));
-	n->snapshot_opens--;
-	pthread_mutex_unlock(nodes_mutex(fs->nodes));
+	pthread_mutex_lock(&fs->snapshots_lock);
+	v->opens--;
+	pthread_mutex_unlock(&fs->snapshots_lock);
 	snapshot_unref(s);
 }

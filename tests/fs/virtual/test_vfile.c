@@ -9,32 +9,31 @@
 struct fixture {
 	struct config config;
 	struct promptfs fs;
-	struct node *node;
+	struct vfile vfile;
 };
+
+static const struct place readme = {.kind = PLACE_README};
 
 static void set_up(struct fixture *f)
 {
-	struct place root = {.kind = PLACE_ROOT}, readme = {.kind = PLACE_README};
-
 	*f = (struct fixture){0};
 	f->config.backend = (char *)"local";
 	f->fs.config = &f->config;
 	f->fs.mountpoint = (char *)"/m";
-	CHECK_INT(nodes_new(&root, FUSE_ROOT_ID, &f->fs.nodes), 0);
-	f->node = nodes_name(f->fs.nodes, FUSE_ROOT_ID, "README.txt", &readme, 5);
+	pthread_mutex_init(&f->fs.snapshots_lock, NULL);
 }
 
 static int64_t look(struct fixture *f)
 {
 	struct stat st = {0};
 
-	CHECK_INT(vfile_attr(&f->fs, f->node, &st), 0);
+	CHECK_INT(vfile_attr(&f->fs, &readme, &f->vfile, &st), 0);
 	return st.st_size;
 }
 
 static void grow_old(struct fixture *f)
 {
-	f->node->snapshot->made_mono_ms -= 2000;
+	f->vfile.snapshot->made_mono_ms -= 2000;
 	f->fs.mountpoint = (char *)"/a/longer/mount/point";
 }
 
@@ -48,7 +47,7 @@ static void a_look_takes_an_old_one_anew(void)
 	CHECK_INT(look(&f), before);
 	grow_old(&f);
 	CHECK(look(&f) > before);
-	nodes_free(f.fs.nodes);
+	vfile_finish(&f.vfile);
 }
 
 /* sendfile and mmap go by the size of the last look, a moment before the open. */
@@ -61,12 +60,12 @@ static void an_open_takes_what_was_told(void)
 	set_up(&f);
 	told = look(&f);
 	grow_old(&f);
-	CHECK_INT(vfile_open(&f.fs, f.node, &s), 0);
+	CHECK_INT(vfile_open(&f.fs, &readme, &f.vfile, &s), 0);
 	CHECK_INT((int64_t)s->len, told);
 	CHECK_INT(look(&f), told); /* held while open */
-	vfile_close(&f.fs, f.node, s);
+	vfile_close(&f.fs, &f.vfile, s);
 	CHECK(look(&f) > told);
-	nodes_free(f.fs.nodes);
+	vfile_finish(&f.vfile);
 }
 
 static void an_open_without_a_look(void)
@@ -75,10 +74,10 @@ static void an_open_without_a_look(void)
 	struct fixture f;
 
 	set_up(&f);
-	CHECK_INT(vfile_open(&f.fs, f.node, &s), 0);
+	CHECK_INT(vfile_open(&f.fs, &readme, &f.vfile, &s), 0);
 	CHECK_INT((int64_t)s->len, look(&f));
-	vfile_close(&f.fs, f.node, s);
-	nodes_free(f.fs.nodes);
+	vfile_close(&f.fs, &f.vfile, s);
+	vfile_finish(&f.vfile);
 }
 
 TAP_MAIN(TAP_CASE(a_look_takes_an_old_one_anew), TAP_CASE(an_open_takes_what_was_told),
