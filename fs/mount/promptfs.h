@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* One mounted promptfs: what the FUSE operations, the virtual files and the control
- * socket share. Made by mount.c, bottom-up; torn down in reverse. */
-#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 14)
-#include <fuse_lowlevel.h>
+/* One promptfs: what the FUSE operations, the virtual files and the control socket
+ * share. Made bottom-up and torn down in reverse, by the main thread; any thread reads
+ * it. Rooms above this one keep their own part in it, which is opaque here. */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "backend/engine/engine.h"
 #include "fs/config/config.h"
 #include "fs/grammar/grammar.h"
 
+struct fuse_session;
 struct nodes;
 struct notifier;
 struct control;
@@ -44,3 +45,8 @@ struct promptfs {
 	struct notifier *notifier;
 	struct control *control;
 };
+
+/* Store, catalogue and engine without a mount: for commands on an unmounted store, and
+ * the first half of a mount. The caller holds the store's lock. */
+int promptfs_open(struct promptfs *fs, struct config *config, struct err *err);
+void promptfs_close(struct promptfs *fs);

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* From a configuration to a serving mount and back. */
+/* From an open store to a serving mount and back: the FUSE session, its signals, the
+ * order in which it ends. Main thread, which becomes the session loop. */
 #include "fs/mount/promptfs.h"
-
-/* Store, catalogue and engine without a mount: for commands on an unmounted store, and
- * the first half of a mount. The caller holds the store's lock. */
-int promptfs_open(struct promptfs *fs, struct config *config, struct err *err);
-void promptfs_close(struct promptfs *fs);
 
 /* Mounts and serves until unmounted or signalled. Called in the process that will
  * serve (after the fork, before any thread). `ready` is called once, when the mount

@@ -9,6 +9,7 @@
  *
  * Any thread; one mutex inside. A node is valid while the kernel holds it (during any
  * request on it) or while it is pinned. */
+#include "fs/mount/libfuse.h"
 #include "fs/mount/promptfs.h"
 #include "fs/virtual/vfile.h"
 

@@ -8,6 +8,7 @@
 #include "cache/base/json.h"
 #include "cache/base/mem.h"
 #include "cache/base/money.h"
+#include "fs/mount/libfuse.h"
 #include "fs/virtual/budget.h"
 #include "fs/virtual/vfile.h"
 
