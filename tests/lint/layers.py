@@ -7,6 +7,8 @@ import sys
 
 import sources
 
+BELOW_FS = ("backend/request", "backend/model", "backend/policy", "backend/engine", "cache")
+
 # A layer and the layers to its left that it may name. Every layer may include itself
 # and cache/base.
 MAY_INCLUDE = {
@@ -31,13 +33,20 @@ MAY_INCLUDE = {
                        "backend/policy", "backend/media", "backend/quality",
                        "backend/sandbox", "backend/render", "backend/provider",
                        "backend/shared", "cache"),
-    "fs": ("cache", "backend/request", "backend/model", "backend/policy",
-           "backend/engine"),
+    # The rooms of fs, in the order in which they may know each other.
+    "fs/config": ("cache",),
+    "fs/grammar": BELOW_FS[:3],
+    "fs/mount": BELOW_FS + ("fs/config", "fs/grammar"),
+    "fs/virtual": BELOW_FS + ("fs/config", "fs/grammar", "fs/mount"),
+    "fs/tree": BELOW_FS + ("fs/config", "fs/grammar", "fs/mount", "fs/virtual"),
+    "fs/control": BELOW_FS + ("fs/config", "fs/grammar", "fs/mount", "fs/virtual"),
+    "fs/serve": BELOW_FS + ("fs/config", "fs/mount", "fs/tree", "fs/control"),
+    "fs/cli": BELOW_FS + ("fs/config", "fs/mount", "fs/control", "fs/serve"),
+    "fs": ("fs/cli",),
 }
-# main.c builds everything bottom-up, and it is also where the sandbox starts.
+# main.c is also where the sandbox starts.
 ALSO = {
-    "fs/main.c": ("backend/net", "backend/auth", "backend/provider", "backend/shared",
-                  "backend/sandbox"),
+    "fs/main.c": ("backend/sandbox",),
 }
 
 # Outside headers and the only places that may include them.
@@ -51,10 +60,10 @@ OWNERS = (
     (r"png\.h|jpeglib\.h|jerror\.h|turbojpeg\.h", ("backend/media/",)),
     (r"hiredis/.*", ("backend/shared/",)),
     (r"seccomp\.h", ("backend/sandbox/",)),
-    (r"fuse.*\.h", ("fs/",)),
+    (r"fuse.*\.h", ("fs/mount/libfuse.h",)),
     # The control socket is a file of the mount; everything that reaches a network is
     # backend/net's.
-    (r"sys/socket\.h|sys/un\.h", ("backend/net/", "fs/")),
+    (r"sys/socket\.h|sys/un\.h", ("backend/net/", "fs/control/")),
     (r"netinet/.*|arpa/.*|netdb\.h", ("backend/net/",)),
 )
 
