@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include "fs/cli/cli.h"
+#include "fs/cli/path_list.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cache/base/media_type.h"
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
 #include "fs/mount/mount_table.h"
