@@ -9,6 +9,7 @@
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
 #include "fs/cli/cli.h"
+#include "fs/cli/order.h"
 #include "fs/cli/progress.h"
 
 #define JOBS_DEFAULT 10u
@@ -73,10 +74,9 @@ static void say(struct fetch *f, FILE *out, const char *verb, const char *path,
 
 static int submit(struct fetch *f, struct item *it, struct err *err)
 {
-	scoped_json cJSON *o = session_request(f->s, "submit");
+	scoped_json cJSON *o = session_path_request(f->s, "submit", it->tree);
 
-	if (!o || !cJSON_AddStringToObject(o, "path", it->tree) ||
-		!cJSON_AddBoolToObject(o, "wait", !f->no_wait))
+	if (!o || !cJSON_AddBoolToObject(o, "wait", !f->no_wait))
 		return err_oom(err);
 	it->id = f->s->last_id;
 	it->state = ITEM_RUNNING;
@@ -185,7 +185,7 @@ static int redraw(struct fetch *f, struct err *err)
 	return f->jobs_id ? 0 : ask_jobs(f, err);
 }
 
-static int run(struct fetch *f, struct err *err)
+static int fetch_run(struct fetch *f, struct err *err)
 {
 	int timeout_ms = f->progress.is_tty ? REDRAW_MS : -1;
 
@@ -212,14 +212,12 @@ static int run(struct fetch *f, struct err *err)
 
 static void value_of(struct fetch *f, struct item *it)
 {
-	cJSON *o = session_request(f->s, "quote");
+	cJSON *o = session_path_request(f->s, "quote", it->tree);
 	scoped_json cJSON *answer = NULL;
 
-	if (o)
-		cJSON_AddStringToObject(o, "path", it->tree);
 	/* What cannot be quoted fails when it is asked for, with its sentence. */
 	if (session_call(f->s, o, NULL, NULL, &answer, NULL) == 0)
-		it->value = quote_value(answer);
+		it->value = order_value(answer);
 }
 
 static int by_value(const void *a, const void *b)
@@ -259,7 +257,7 @@ static int fetch_all(struct fetch *f, const struct path_list *l, bool by_quality
 	if (by_quality)
 		order_by_value(f);
 	progress_init(&f->progress, STDERR_FILENO);
-	if (run(f, &err) < 0) {
+	if (fetch_run(f, &err) < 0) {
 		progress_clear(&f->progress);
 		return cli_fail(&err);
 	}
@@ -271,68 +269,55 @@ static int fetch_all(struct fetch *f, const struct path_list *l, bool by_quality
 struct fetch_args {
 	uint64_t jobs;
 	bool no_wait, by_value;
-	struct cli_options o;
 };
 
-static int take_option(struct fetch_args *a, int c, struct err *err)
+static int take_option(void *args, int letter, const char *value, struct err *err)
 {
-	switch (c) {
+	struct fetch_args *a = args;
+
+	switch (letter) {
 	case 'j':
-		if (str_parse_u64(optarg, JOBS_MAX, &a->jobs) < 0 || !a->jobs)
+		if (str_parse_u64(value, JOBS_MAX, &a->jobs) < 0 || !a->jobs)
 			return err_set(err, EINVAL,
 				"--jobs takes a number from 1 to %u, not \"%s\"",
-				JOBS_MAX, optarg);
+				JOBS_MAX, value);
 		return 0;
 	case 'n':
 		a->no_wait = true;
 		return 0;
-	case 'r':
-		a->by_value = !strcmp(optarg, "value");
-		if (!a->by_value && strcmp(optarg, "given"))
-			return err_set(err, EINVAL,
-				"--order is given or value, not \"%s\"", optarg);
-		return 0;
-	case 'o':
-		return cli_options_add(&a->o, optarg, err);
 	default:
-		return err_set(err, EINVAL, "bad usage");
+		return order_parse(value, &a->by_value, err);
 	}
 }
 
-int cli_fetch(int argc, char **argv)
+static int run_fetch(struct cli_call *c)
 {
-	static const struct option longs[] = {{"jobs", required_argument, NULL, 'j'},
-		{"no-wait", no_argument, NULL, 'n'},
-		{"order", required_argument, NULL, 'r'},
-		{"option", required_argument, NULL, 'o'},
-		{"help", no_argument, NULL, 'h'}, {0}};
-	scoped(path_list_finish) struct path_list l = {0};
-	struct fetch_args a = {.jobs = JOBS_DEFAULT};
-	struct fetch f = {0};
-	struct session s;
+	const struct fetch_args *a = c->args;
+	struct fetch f = {.s = &c->s, .jobs = a->jobs, .no_wait = a->no_wait};
 	struct err err = {0};
-	int c, code;
 
-	while ((c = getopt_long(argc, argv, "j:nr:o:h", longs, NULL)) >= 0) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return EXIT_OK;
-		}
-		if (take_option(&a, c, &err) < 0)
-			return cli_usage("fetch", "%s", err.why);
-	}
-	if (optind == argc)
-		return cli_usage("fetch", "which files?");
-	if (path_list_read(&l, argv + optind, (size_t)(argc - optind), &err) < 0 ||
-		session_open(&s, &a.o, l.mountpoint, false, &err) < 0)
-		return cli_fail(&err);
-	if (a.no_wait && s.is_own) {
+	if (a->no_wait && c->s.is_own) {
 		err_set(&err, EINVAL, "--no-wait needs a mount that goes on with them");
-		code = cli_fail(&err);
-	} else {
-		f = (struct fetch){.s = &s, .jobs = a.jobs, .no_wait = a.no_wait};
-		code = fetch_all(&f, &l, a.by_value);
+		return cli_fail(&err);
 	}
-	session_close(&s);
-	return code;
+	return fetch_all(&f, &c->paths, a->by_value);
 }
+
+static const struct option options[] = {{"jobs", required_argument, NULL, 'j'},
+	{"no-wait", no_argument, NULL, 'n'}, {"order", required_argument, NULL, 'r'},
+	{0}};
+
+static const struct fetch_args preset = {.jobs = JOBS_DEFAULT};
+
+const struct cli_command cli_fetch = {
+	.name = "fetch",
+	.summary = "generate many files",
+	.help = help,
+	.words = CLI_PATHS,
+	.which = "which files?",
+	.options = options,
+	.args_size = sizeof(preset),
+	.preset = &preset,
+	.take_option = take_option,
+	.run = run_fetch,
+};

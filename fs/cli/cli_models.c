@@ -19,6 +19,10 @@ static const char help[] =
 	"  -o, --option=OPT   options as for a mount, such as catalog=FILE\n"
 	"  -h, --help         this text\n";
 
+struct models_args {
+	bool json;
+};
+
 static void format_price(const struct model_row *row, struct buf *out)
 {
 	const char *unit = row_is_timed(row) ? "s" : "picture";
@@ -77,7 +81,7 @@ static int print_json(const struct catalogue *c, struct err *err)
 	return 0;
 }
 
-static int models(const struct cli_options *o, bool json, struct err *err)
+static int show_models(const struct cli_options *o, bool json, struct err *err)
 {
 	scoped(config_finish) struct config config = {0};
 	struct catalogue *c = NULL;
@@ -95,28 +99,31 @@ static int models(const struct cli_options *o, bool json, struct err *err)
 	return r;
 }
 
-int cli_models(int argc, char **argv)
+static int run_models(struct cli_call *c)
 {
-	static const struct option longs[] = {{"json", no_argument, NULL, 'j'},
-		{"option", required_argument, NULL, 'o'},
-		{"help", no_argument, NULL, 'h'}, {0}};
-	struct cli_options o = {0};
+	const struct models_args *a = c->args;
 	struct err err = {0};
-	bool json = false;
-	int c;
 
-	while ((c = getopt_long(argc, argv, "jo:h", longs, NULL)) >= 0) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return EXIT_OK;
-		}
-		if (c == 'j')
-			json = true;
-		else if (c != 'o' || cli_options_add(&o, optarg, &err) < 0)
-			return cli_usage(
-				"models", "%s", err.code ? err.why : "bad usage");
-	}
-	if (optind < argc)
-		return cli_usage("models", "no argument is expected");
-	return models(&o, json, &err) < 0 ? cli_fail(&err) : EXIT_OK;
+	return show_models(&c->o, a->json, &err) < 0 ? cli_fail(&err) : EXIT_OK;
 }
+
+static int take_option(void *args, int letter, const char *value, struct err *err)
+{
+	struct models_args *a = args;
+
+	a->json = true;
+	return 0;
+}
+
+static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
+
+const struct cli_command cli_models = {
+	.name = "models",
+	.summary = "the catalogue: models and prices",
+	.help = help,
+	.words = CLI_NOTHING,
+	.options = options,
+	.args_size = sizeof(struct models_args),
+	.take_option = take_option,
+	.run = run_models,
+};

@@ -12,6 +12,7 @@
 #include "cache/base/log.h"
 #include "cache/base/mem.h"
 #include "cache/lock.h"
+#include "fs/cli/cli.h"
 #include "fs/serve/daemon.h"
 #include "fs/serve/precheck.h"
 #include "fs/serve/serve.h"
@@ -35,16 +36,9 @@ static const char help[] =
 	"  -h, --help         this text\n"
 	"  -V, --version      the version\n"
 	"\n"
-	"commands:\n"
-	"  status             what is in flight\n"
-	"  fetch              generate many files\n"
-	"  quote              what files would cost, spending nothing\n"
-	"  models             the catalogue: models and prices\n"
-	"  verify             check every stored byte\n"
-	"  pin                list a prompt before anything of it is generated\n"
-	"  prune              free what rm left in .history\n"
-	"  unknown            calls that may be paid though no answer came\n"
-	"  settle             say of such calls whether they were paid\n"
+	"commands:\n";
+
+static const char help_middle[] =
 	"To mount on a directory with such a name, write ./status.\n"
 	"\n"
 	"options (also keys of the file; lists are joined with +):\n";
@@ -60,7 +54,10 @@ static int print_help(void)
 
 	if (config_help(&b) < 0)
 		return EXIT_FAILED;
-	printf("%s%s%s", help, b.data, help_end);
+	fputs(help, stdout);
+	for (const struct cli_command *const *c = cli_commands; *c; c++)
+		printf("  %-18s %s\n", (*c)->name, (*c)->summary);
+	printf("%s%s%s", help_middle, b.data, help_end);
 	return EXIT_OK;
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* What promptfs does without a sub-command. */
-#include "fs/cli/cli.h"
+/* What promptfs does without a sub-command. Main thread. */
 
 int cli_mount(int argc, char **argv);

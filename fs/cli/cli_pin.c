@@ -15,52 +15,45 @@ static const char help[] =
 	"  -o, --option=OPT   options as for a mount\n"
 	"  -h, --help         this text\n";
 
-static int pin_all(struct session *s, const struct path_list *l, bool on)
+struct pin_args {
+	bool undo;
+};
+
+static int run_pin(struct cli_call *c)
 {
+	const struct pin_args *a = c->args;
 	int code = EXIT_OK;
 
-	for (size_t i = 0; i < l->n; i++) {
-		cJSON *request = session_request(s, "pin");
+	for (size_t i = 0; i < c->paths.n; i++) {
+		cJSON *request = session_path_request(&c->s, "pin", c->paths.tree[i]);
 		struct err err = {0};
 
-		if (request) {
-			cJSON_AddStringToObject(request, "path", l->tree[i]);
-			cJSON_AddBoolToObject(request, "on", on);
-		}
-		if (session_call(s, request, NULL, NULL, NULL, &err) < 0)
+		if (request)
+			cJSON_AddBoolToObject(request, "on", !a->undo);
+		if (session_call(&c->s, request, NULL, NULL, NULL, &err) < 0)
 			code = cli_fail(&err);
 	}
 	return code;
 }
 
-int cli_pin(int argc, char **argv)
+static int take_option(void *args, int letter, const char *value, struct err *err)
 {
-	static const struct option longs[] = {{"option", required_argument, NULL, 'o'},
-		{"undo", no_argument, NULL, 'u'}, {"help", no_argument, NULL, 'h'},
-		{0}};
-	scoped(path_list_finish) struct path_list l = {0};
-	struct cli_options o = {0};
-	struct session s;
-	struct err err = {0};
-	bool on = true;
-	int c, code;
+	struct pin_args *a = args;
 
-	while ((c = getopt_long(argc, argv, "uo:h", longs, NULL)) >= 0) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return EXIT_OK;
-		}
-		if (c == 'u')
-			on = false;
-		else if (c != 'o' || cli_options_add(&o, optarg, &err) < 0)
-			return cli_usage("pin", "%s", err.code ? err.why : "bad usage");
-	}
-	if (optind == argc)
-		return cli_usage("pin", "which prompts or files?");
-	if (path_list_read(&l, argv + optind, (size_t)(argc - optind), &err) < 0 ||
-		session_open(&s, &o, l.mountpoint, false, &err) < 0)
-		return cli_fail(&err);
-	code = pin_all(&s, &l, on);
-	session_close(&s);
-	return code;
+	a->undo = true;
+	return 0;
 }
+
+static const struct option options[] = {{"undo", no_argument, NULL, 'u'}, {0}};
+
+const struct cli_command cli_pin = {
+	.name = "pin",
+	.summary = "list a prompt before anything of it is generated",
+	.help = help,
+	.words = CLI_PATHS,
+	.which = "which prompts or files?",
+	.options = options,
+	.args_size = sizeof(struct pin_args),
+	.take_option = take_option,
+	.run = run_pin,
+};

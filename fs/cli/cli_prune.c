@@ -92,7 +92,7 @@ static void show_file(void *user, const cJSON *answer)
 		printf("%.10s %10s  %s\n", when, size, b.data ? b.data : "");
 }
 
-static int run(
+static int ask(
 	struct session *s, const struct rule *rule, bool dry_run, int64_t *ret_files)
 {
 	scoped_json cJSON *answer = NULL;
@@ -123,83 +123,73 @@ static bool is_confirmed(void)
 	       (*answer == 'y' || *answer == 'Y');
 }
 
-static int prune(struct session *s, const struct rule *rule)
+static int run_prune(struct cli_call *c)
 {
+	const struct rule *rule = c->args;
 	int64_t files = 0;
-	int code = run(s, rule, true, &files);
+	int code = ask(&c->s, rule, true, &files);
 
 	if (code != EXIT_OK || rule->dry_run || !files)
 		return code;
 	if (!rule->yes && !is_confirmed())
 		return EXIT_OK;
-	return run(s, rule, false, &files);
+	return ask(&c->s, rule, false, &files);
 }
 
-/* 0; -EINVAL with a sentence. */
-static int take_option(struct rule *rule, struct cli_options *o, int c, struct err *err)
+static int take_option(void *args, int letter, const char *value, struct err *err)
 {
-	switch (c) {
+	struct rule *rule = args;
+
+	switch (letter) {
 	case 'a':
-		if (parse_suffixed(optarg, ages, ARRAY_SIZE(ages), AGE_MAX_MS,
+		if (parse_suffixed(value, ages, ARRAY_SIZE(ages), AGE_MAX_MS,
 			    &rule->age_ms) < 0)
 			return err_set(err, EINVAL,
 				"--older-than takes a time such as 12h or 30d, not "
 				"\"%s\"",
-				optarg);
+				value);
 		return 0;
 	case 'm':
-		if (parse_suffixed(optarg, sizes, ARRAY_SIZE(sizes), INT64_C(1) << 50,
+		if (parse_suffixed(value, sizes, ARRAY_SIZE(sizes), INT64_C(1) << 50,
 			    &rule->at_most_bytes) < 0)
 			return err_set(err, EINVAL,
 				"--at-most takes a size such as 500M or 10G, not "
 				"\"%s\"",
-				optarg);
+				value);
 		return 0;
 	case 'n':
 		rule->dry_run = true;
 		return 0;
-	case 'y':
+	default:
 		rule->yes = true;
 		return 0;
-	case 'o':
-		return cli_options_add(o, optarg, err);
-	default:
-		return err_set(err, EINVAL, "bad usage");
 	}
 }
 
-int cli_prune(int argc, char **argv)
+static int check(struct cli_call *c, struct err *err)
 {
-	static const struct option longs[] = {
-		{"older-than", required_argument, NULL, 'a'},
-		{"at-most", required_argument, NULL, 'm'},
-		{"dry-run", no_argument, NULL, 'n'}, {"yes", no_argument, NULL, 'y'},
-		{"option", required_argument, NULL, 'o'},
-		{"help", no_argument, NULL, 'h'}, {0}};
-	struct rule rule = {.age_ms = -1, .at_most_bytes = -1};
-	scoped_free char *mountpoint = NULL;
-	struct cli_options o = {0};
-	struct session s;
-	struct err err = {0};
-	int c, code;
+	const struct rule *rule = c->args;
 
-	while ((c = getopt_long(argc, argv, "a:m:nyo:h", longs, NULL)) >= 0) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return EXIT_OK;
-		}
-		if (take_option(&rule, &o, c, &err) < 0)
-			return cli_usage("prune", "%s", err.why);
-	}
-	if (rule.dry_run && rule.yes)
-		return cli_usage("prune", "--dry-run and --yes exclude each other");
-	if (argc - optind > 1)
-		return cli_usage("prune", "only one mount point");
-	if (optind < argc && cli_mount_of(argv[optind], &mountpoint, &err) < 0)
-		return cli_fail(&err);
-	if (session_open(&s, &o, mountpoint, true, &err) < 0)
-		return cli_fail(&err);
-	code = prune(&s, &rule);
-	session_close(&s);
-	return code;
+	if (rule->dry_run && rule->yes)
+		return err_set(err, EINVAL, "--dry-run and --yes exclude each other");
+	return 0;
 }
+
+static const struct option options[] = {{"older-than", required_argument, NULL, 'a'},
+	{"at-most", required_argument, NULL, 'm'}, {"dry-run", no_argument, NULL, 'n'},
+	{"yes", no_argument, NULL, 'y'}, {0}};
+
+static const struct rule preset = {.age_ms = -1, .at_most_bytes = -1};
+
+const struct cli_command cli_prune = {
+	.name = "prune",
+	.summary = "free what rm left in .history",
+	.help = help,
+	.words = CLI_STORE,
+	.options = options,
+	.args_size = sizeof(preset),
+	.preset = &preset,
+	.take_option = take_option,
+	.check = check,
+	.run = run_prune,
+};

@@ -8,6 +8,7 @@
 #include "cache/base/mem.h"
 #include "cache/base/money.h"
 #include "fs/cli/cli.h"
+#include "fs/cli/order.h"
 #include "fs/cli/progress.h"
 
 static const char help[] =
@@ -25,6 +26,10 @@ static const char help[] =
 	"first\n"
 	"  -o, --option=OPT   options as for a mount\n"
 	"  -h, --help         this text\n";
+
+struct quote_args {
+	bool is_by_value;
+};
 
 /* What one answer says, small: there may be a million of them. */
 struct quoted {
@@ -51,14 +56,6 @@ static int64_t member_ud(const cJSON *o, const char *name)
 	return cJSON_IsNumber(m)
 		       ? (int64_t)llround(m->valuedouble * (double)MONEY_DOLLAR)
 		       : -1;
-}
-
-double quote_value(const cJSON *answer)
-{
-	const cJSON *cost = cJSON_GetObjectItemCaseSensitive(answer, "cost");
-	double usd = json_num(cost, "estimate_usd", 0);
-
-	return json_num(answer, "quality", 0) / (usd > 0 ? usd : 1e-6);
 }
 
 static void print_row(const char *state, const char *model, const char *estimate,
@@ -120,12 +117,9 @@ static int ask(struct session *s, const struct path_list *l, size_t i,
 	const cJSON *cost;
 	const char *why;
 	struct err err = {0};
-	cJSON *request = session_request(s, "quote");
-	int r;
+	int r = session_call(s, session_path_request(s, "quote", l->tree[i]), NULL,
+		NULL, &answer, &err);
 
-	if (request)
-		cJSON_AddStringToObject(request, "path", l->tree[i]);
-	r = session_call(s, request, NULL, NULL, &answer, &err);
 	if (r < 0) {
 		fflush(stdout);
 		cli_fail(&err);
@@ -136,7 +130,7 @@ static int ask(struct session *s, const struct path_list *l, size_t i,
 	*ret = (struct quoted){.path = l->given[i],
 		.estimate_ud = member_ud(cost, "estimate_usd"),
 		.worst_ud = member_ud(cost, "worst_case_usd"),
-		.value = quote_value(answer)};
+		.value = order_value(answer)};
 	snprintf(ret->state, sizeof(ret->state), "%s", json_str(cost, "state", "?"));
 	snprintf(ret->model, sizeof(ret->model), "%s", json_str(cost, "model", "?"));
 	why = json_str(answer, "why", NULL);
@@ -212,48 +206,30 @@ static int quote_all(struct session *s, const struct path_list *l, bool is_by_va
 	return sums.failed ? EXIT_FAILED : EXIT_OK;
 }
 
-static int take_option(bool *by, struct cli_options *o, int c, struct err *err)
+static int run_quote(struct cli_call *c)
 {
-	switch (c) {
-	case 'r':
-		*by = !strcmp(optarg, "value");
-		if (!*by && strcmp(optarg, "given"))
-			return err_set(err, EINVAL,
-				"--order is given or value, not \"%s\"", optarg);
-		return 0;
-	case 'o':
-		return cli_options_add(o, optarg, err);
-	default:
-		return err_set(err, EINVAL, "bad usage");
-	}
+	const struct quote_args *a = c->args;
+
+	return quote_all(&c->s, &c->paths, a->is_by_value);
 }
 
-int cli_quote(int argc, char **argv)
+static int take_option(void *args, int letter, const char *value, struct err *err)
 {
-	static const struct option longs[] = {{"order", required_argument, NULL, 'r'},
-		{"option", required_argument, NULL, 'o'},
-		{"help", no_argument, NULL, 'h'}, {0}};
-	scoped(path_list_finish) struct path_list l = {0};
-	struct cli_options o = {0};
-	struct session s;
-	struct err err = {0};
-	bool is_by_value = false;
-	int c, code;
+	struct quote_args *a = args;
 
-	while ((c = getopt_long(argc, argv, "r:o:h", longs, NULL)) >= 0) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return EXIT_OK;
-		}
-		if (take_option(&is_by_value, &o, c, &err) < 0)
-			return cli_usage("quote", "%s", err.why);
-	}
-	if (optind == argc)
-		return cli_usage("quote", "which files?");
-	if (path_list_read(&l, argv + optind, (size_t)(argc - optind), &err) < 0 ||
-		session_open(&s, &o, l.mountpoint, false, &err) < 0)
-		return cli_fail(&err);
-	code = quote_all(&s, &l, is_by_value);
-	session_close(&s);
-	return code;
+	return order_parse(value, &a->is_by_value, err);
 }
+
+static const struct option options[] = {{"order", required_argument, NULL, 'r'}, {0}};
+
+const struct cli_command cli_quote = {
+	.name = "quote",
+	.summary = "what files would cost, spending nothing",
+	.help = help,
+	.words = CLI_PATHS,
+	.which = "which files?",
+	.options = options,
+	.args_size = sizeof(struct quote_args),
+	.take_option = take_option,
+	.run = run_quote,
+};

@@ -30,12 +30,10 @@ static const char help[] =
 	"  -h, --help         this text\n";
 
 struct settle_args {
-	struct cli_options o;
 	bool is_paid, is_not_paid;
 	int64_t ud; /* <0: all that was held */
 	int64_t call[CALLS_MAX];
 	size_t n;
-	char *mountpoint; /* of argv */
 };
 
 static int settle_one(struct session *s, const struct settle_args *a, int64_t call)
@@ -65,81 +63,75 @@ static int settle_one(struct session *s, const struct settle_args *a, int64_t ca
 }
 
 /* Numbers are calls; anything else is the mount point. */
-static int take_words(struct settle_args *a, char **words, int n, struct err *err)
+static int take_words(struct cli_call *c, struct err *err)
 {
-	for (int i = 0; i < n; i++) {
+	struct settle_args *a = c->args;
+	char **mountpoint = NULL;
+
+	for (size_t i = 0; i < c->n_words; i++) {
 		uint64_t call;
 
-		if (str_parse_u64(words[i], INT64_MAX, &call) == 0 && call) {
+		if (str_parse_u64(c->word[i], INT64_MAX, &call) == 0 && call) {
 			if (a->n == CALLS_MAX)
 				return err_set(err, EINVAL,
 					"more than %u calls at once", CALLS_MAX);
 			a->call[a->n++] = (int64_t)call;
-		} else if (a->mountpoint) {
+		} else if (mountpoint) {
 			return err_set(err, EINVAL,
-				"\"%.64s\" is not the number of a call", words[i]);
+				"\"%.64s\" is not the number of a call", c->word[i]);
 		} else {
-			a->mountpoint = words[i];
+			mountpoint = &c->word[i];
 		}
 	}
 	if (!a->n)
 		return err_set(err, EINVAL, "which calls? promptfs unknown lists them");
 	if (a->is_paid == a->is_not_paid)
 		return err_set(err, EINVAL, "say either --paid or --not-paid");
+	c->word = mountpoint;
+	c->n_words = mountpoint ? 1 : 0;
 	return 0;
 }
 
-static int take_option(struct settle_args *a, int c, struct err *err)
+static int take_option(void *args, int letter, const char *value, struct err *err)
 {
+	struct settle_args *a = args;
 	struct err why = {0};
 
-	switch (c) {
-	case 'p':
-		a->is_paid = true;
-		a->ud = -1;
-		if (optarg && money_parse(optarg, &a->ud, &why) < 0)
-			return err_set(err, EINVAL, "--paid: %s", why.why);
-		return 0;
-	case 'n':
+	if (letter == 'n') {
 		a->is_not_paid = true;
 		return 0;
-	case 'o':
-		return cli_options_add(&a->o, optarg, err);
-	default:
-		return err_set(err, EINVAL, "bad usage");
 	}
+	a->is_paid = true;
+	a->ud = -1;
+	if (value && money_parse(value, &a->ud, &why) < 0)
+		return err_set(err, EINVAL, "--paid: %s", why.why);
+	return 0;
 }
 
-int cli_settle(int argc, char **argv)
+static int run_settle(struct cli_call *c)
 {
-	static const struct option longs[] = {{"paid", optional_argument, NULL, 'p'},
-		{"not-paid", no_argument, NULL, 'n'},
-		{"option", required_argument, NULL, 'o'},
-		{"help", no_argument, NULL, 'h'}, {0}};
-	scoped_free struct settle_args *a = new0(struct settle_args);
-	struct session s;
-	struct err err = {0};
-	int c, code = EXIT_OK;
+	const struct settle_args *a = c->args;
+	int code = EXIT_OK;
 
-	if (!a)
-		return EXIT_FAILED;
-	while ((c = getopt_long(argc, argv, "p::no:h", longs, NULL)) >= 0) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return EXIT_OK;
-		}
-		if (take_option(a, c, &err) < 0)
-			return cli_usage("settle", "%s", err.why);
-	}
-	if (take_words(a, argv + optind, argc - optind, &err) < 0)
-		return cli_usage("settle", "%s", err.why);
-	if (session_open_any(&s, &a->o, a->mountpoint, &err) < 0)
-		return cli_fail(&err);
 	for (size_t i = 0; i < a->n; i++) {
-		int one = settle_one(&s, a, a->call[i]);
+		int one = settle_one(&c->s, a, a->call[i]);
 
 		code = one == EXIT_OK ? code : one;
 	}
-	session_close(&s);
 	return code;
 }
+
+static const struct option options[] = {{"paid", optional_argument, NULL, 'p'},
+	{"not-paid", no_argument, NULL, 'n'}, {0}};
+
+const struct cli_command cli_settle = {
+	.name = "settle",
+	.summary = "say of such calls whether they were paid",
+	.help = help,
+	.words = CLI_ANY_STORE,
+	.options = options,
+	.args_size = sizeof(struct settle_args),
+	.take_option = take_option,
+	.check = take_words,
+	.run = run_settle,
+};

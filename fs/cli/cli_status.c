@@ -25,6 +25,10 @@ static const char help[] =
 	"  -o, --option=OPT   options as for a mount\n"
 	"  -h, --help         this text\n";
 
+struct status_args {
+	bool watch;
+};
+
 struct job_row {
 	struct progress_row row;
 	char note[64];
@@ -169,8 +173,10 @@ static int show_once(struct session *s, struct progress *p, bool watch, struct e
 	return print_jobs(jobs, n) < 0 ? err_oom(err) : 0;
 }
 
-static int status(struct session *s, bool watch)
+static int run_status(struct cli_call *c)
 {
+	const struct status_args *a = c->args;
+	bool watch = a->watch;
 	struct progress p;
 	struct err err = {0};
 	int r;
@@ -178,49 +184,34 @@ static int status(struct session *s, bool watch)
 	progress_init(&p, STDOUT_FILENO);
 	if (watch && p.is_tty) {
 		/* The totals once above, the bars below. */
-		r = show_once(s, &p, false, &err);
+		r = show_once(&c->s, &p, false, &err);
 		if (r < 0)
 			return cli_fail(&err);
 	}
 	do {
-		r = show_once(s, &p, watch, &err);
+		r = show_once(&c->s, &p, watch, &err);
 	} while (r == 0 && watch && poll(NULL, 0, WATCH_MS) == 0);
 	progress_clear(&p);
 	return r < 0 ? cli_fail(&err) : EXIT_OK;
 }
 
-int cli_status(int argc, char **argv)
+static int take_option(void *args, int letter, const char *value, struct err *err)
 {
-	static const struct option longs[] = {{"watch", no_argument, NULL, 'w'},
-		{"option", required_argument, NULL, 'o'},
-		{"help", no_argument, NULL, 'h'}, {0}};
-	scoped_free char *mountpoint = NULL;
-	struct cli_options o = {0};
-	struct session s;
-	struct err err = {0};
-	bool watch = false;
-	int c, code, r = 0;
+	struct status_args *a = args;
 
-	while ((c = getopt_long(argc, argv, "wo:h", longs, NULL)) >= 0) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return EXIT_OK;
-		}
-		if (c == 'w')
-			watch = true;
-		else if (c != 'o' || cli_options_add(&o, optarg, &err) < 0)
-			return cli_usage(
-				"status", "%s", err.code ? err.why : "bad usage");
-	}
-	if (argc - optind > 1)
-		return cli_usage("status", "only one mount point");
-	if (optind < argc)
-		r = cli_mount_of(argv[optind], &mountpoint, &err);
-	else if (!o.n)
-		r = cli_only_mount(&mountpoint, &err);
-	if (r < 0 || session_open(&s, &o, mountpoint, true, &err) < 0)
-		return cli_fail(&err);
-	code = status(&s, watch);
-	session_close(&s);
-	return code;
+	a->watch = true;
+	return 0;
 }
+
+static const struct option options[] = {{"watch", no_argument, NULL, 'w'}, {0}};
+
+const struct cli_command cli_status = {
+	.name = "status",
+	.summary = "what is in flight",
+	.help = help,
+	.words = CLI_MOUNTED,
+	.options = options,
+	.args_size = sizeof(struct status_args),
+	.take_option = take_option,
+	.run = run_status,
+};

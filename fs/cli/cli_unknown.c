@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -60,7 +59,7 @@ static void show_call(void *user, const cJSON *answer)
 		print_visible("        ", why);
 }
 
-static int list(struct session *s)
+static int run_unknown(struct cli_call *c)
 {
 	scoped_json cJSON *answer = NULL;
 	struct err err = {0};
@@ -68,8 +67,8 @@ static int list(struct session *s)
 	bool any = false;
 	int64_t n;
 
-	if (session_call(s, session_request(s, "unknown"), show_call, &any, &answer,
-		    &err) < 0)
+	if (session_call(&c->s, session_request(&c->s, "unknown"), show_call, &any,
+		    &answer, &err) < 0)
 		return cli_fail(&err);
 	n = json_int(answer, "calls", 0);
 	if (!n) {
@@ -83,29 +82,10 @@ static int list(struct session *s)
 	return EXIT_OK;
 }
 
-int cli_unknown(int argc, char **argv)
-{
-	static const struct option longs[] = {{"option", required_argument, NULL, 'o'},
-		{"help", no_argument, NULL, 'h'}, {0}};
-	struct cli_options o = {0};
-	struct session s;
-	struct err err = {0};
-	int c, code;
-
-	while ((c = getopt_long(argc, argv, "o:h", longs, NULL)) >= 0) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return EXIT_OK;
-		}
-		if (c != 'o' || cli_options_add(&o, optarg, &err) < 0)
-			return cli_usage(
-				"unknown", "%s", err.code ? err.why : "bad usage");
-	}
-	if (argc - optind > 1)
-		return cli_usage("unknown", "only one mount point");
-	if (session_open_any(&s, &o, argv[optind], &err) < 0)
-		return cli_fail(&err);
-	code = list(&s);
-	session_close(&s);
-	return code;
-}
+const struct cli_command cli_unknown = {
+	.name = "unknown",
+	.summary = "calls that may be paid though no answer came",
+	.help = help,
+	.words = CLI_ANY_STORE,
+	.run = run_unknown,
+};

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -25,15 +24,15 @@ static void damage(void *user, const cJSON *answer)
 	fflush(stdout);
 }
 
-static int verify(struct session *s)
+static int run_verify(struct cli_call *c)
 {
 	scoped_json cJSON *answer = NULL;
 	struct err err = {0};
 	char size[TEXT_SIZE];
 	int64_t bad;
 
-	if (session_call(s, session_request(s, "verify"), damage, NULL, &answer, &err) <
-		0)
+	if (session_call(&c->s, session_request(&c->s, "verify"), damage, NULL, &answer,
+		    &err) < 0)
 		return cli_fail(&err);
 	bad = json_int(answer, "bad", 0);
 	text_format_size((uint64_t)json_int(answer, "bytes", 0), size);
@@ -46,32 +45,10 @@ static int verify(struct session *s)
 	return bad ? EXIT_FAILED : EXIT_OK;
 }
 
-int cli_verify(int argc, char **argv)
-{
-	static const struct option longs[] = {{"option", required_argument, NULL, 'o'},
-		{"help", no_argument, NULL, 'h'}, {0}};
-	scoped_free char *mountpoint = NULL;
-	struct cli_options o = {0};
-	struct session s;
-	struct err err = {0};
-	int c, code;
-
-	while ((c = getopt_long(argc, argv, "o:h", longs, NULL)) >= 0) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return EXIT_OK;
-		}
-		if (c != 'o' || cli_options_add(&o, optarg, &err) < 0)
-			return cli_usage(
-				"verify", "%s", err.code ? err.why : "bad usage");
-	}
-	if (argc - optind > 1)
-		return cli_usage("verify", "only one mount point");
-	if (optind < argc && cli_mount_of(argv[optind], &mountpoint, &err) < 0)
-		return cli_fail(&err);
-	if (session_open(&s, &o, mountpoint, true, &err) < 0)
-		return cli_fail(&err);
-	code = verify(&s);
-	session_close(&s);
-	return code;
-}
+const struct cli_command cli_verify = {
+	.name = "verify",
+	.summary = "check every stored byte",
+	.help = help,
+	.words = CLI_STORE,
+	.run = run_verify,
+};

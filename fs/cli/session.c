@@ -105,21 +105,6 @@ int session_open(struct session *s, const struct cli_options *o, const char *mou
 	return r;
 }
 
-int session_open_any(struct session *s, const struct cli_options *o, const char *given,
-	struct err *err)
-{
-	scoped_free char *mountpoint = NULL;
-	int r = 0;
-
-	if (given)
-		r = cli_mount_of(given, &mountpoint, err);
-	else if (!o->n)
-		r = cli_only_mount(&mountpoint, err);
-	if (r < 0 && (given || r != -ENOENT))
-		return r;
-	return session_open(s, o, mountpoint, true, err);
-}
-
 void session_close(struct session *s)
 {
 	control_close(s->client);
@@ -140,6 +125,17 @@ cJSON *session_request(struct session *s, const char *command)
 		return NULL;
 	if (!json_add_int(o, "id", ++s->last_id) ||
 		!cJSON_AddStringToObject(o, "command", command)) {
+		cJSON_Delete(o);
+		return NULL;
+	}
+	return o;
+}
+
+cJSON *session_path_request(struct session *s, const char *command, const char *path)
+{
+	cJSON *o = session_request(s, command);
+
+	if (o && !cJSON_AddStringToObject(o, "path", path)) {
 		cJSON_Delete(o);
 		return NULL;
 	}

@@ -30,14 +30,12 @@ struct session {
  * must_exist: -ENOENT instead of making a new store. */
 int session_open(struct session *s, const struct cli_options *o, const char *mountpoint,
 	bool must_exist, struct err *err);
-/* The same for an existing store: of `given`, a mount point as the user wrote it, or of
- * the options, or of the one mount there is, or the default one. */
-int session_open_any(struct session *s, const struct cli_options *o, const char *given,
-	struct err *err);
 void session_close(struct session *s);
 
 /* A request with the next id (s->last_id). NULL: out of memory. */
 cJSON *session_request(struct session *s, const char *command);
+/* The same with "path". */
+cJSON *session_path_request(struct session *s, const char *command, const char *path);
 typedef void (*session_answer_fn)(void *user, const cJSON *answer);
 /* Sends `request` (taken over) and waits for its last answer, *ret (may be NULL);
  * earlier ones go to `fn`. An answer that is a failure becomes the return value. */
