@@ -63,12 +63,10 @@ struct fetch {
 static void say(struct fetch *f, FILE *out, const char *verb, const char *path,
 	const char *more)
 {
-	scoped(buf_finish) struct buf b = {0};
-
 	progress_clear(&f->progress);
-	if (text_add_visible(&b, path, 4096, NULL) < 0)
-		return;
-	fprintf(out, "%s%s%s%s\n", verb, b.data ? b.data : "", *more ? ": " : "", more);
+	fputs(verb, out);
+	text_print_visible(out, path);
+	fprintf(out, "%s%s\n", *more ? ": " : "", more);
 	fflush(out);
 }
 

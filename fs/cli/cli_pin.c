@@ -2,7 +2,6 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#include "cache/base/mem.h"
 #include "fs/cli/cli.h"
 
 static const char help[] =

@@ -83,13 +83,13 @@ static cJSON *request_of(struct session *s, const struct rule *rule, bool dry_ru
 
 static void show_file(void *user, const cJSON *answer)
 {
-	scoped(buf_finish) struct buf b = {0};
 	char size[TEXT_SIZE], when[25];
 
 	clk_format(json_int(answer, "created_ms", 0), when);
 	text_format_size((uint64_t)json_int(answer, "bytes", 0), size);
-	if (text_add_visible(&b, json_str(answer, "file", "?"), 4096, NULL) == 0)
-		printf("%.10s %10s  %s\n", when, size, b.data ? b.data : "");
+	printf("%.10s %10s  ", when, size);
+	text_print_visible(stdout, json_str(answer, "file", "?"));
+	printf("\n");
 }
 
 static int ask(

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <getopt.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,24 +47,12 @@ struct sums {
 	char period[8];
 };
 
-/* USD of a member, in micro-dollars; <0 where there is none. */
-static int64_t member_ud(const cJSON *o, const char *name)
-{
-	const cJSON *m = cJSON_GetObjectItemCaseSensitive(o, name);
-
-	return cJSON_IsNumber(m)
-		       ? (int64_t)llround(m->valuedouble * (double)MONEY_DOLLAR)
-		       : -1;
-}
-
 static void print_row(const char *state, const char *model, const char *estimate,
 	const char *worst, const char *path)
 {
-	scoped(buf_finish) struct buf b = {0};
-
-	if (text_add_visible(&b, path, 4096, NULL) == 0)
-		printf("%-14s %-22s %12s %12s  %s\n", state, model, estimate, worst,
-			b.data ? b.data : "");
+	printf("%-14s %-22s %12s %12s  ", state, model, estimate, worst);
+	text_print_visible(stdout, path);
+	printf("\n");
 }
 
 static void usd(int64_t udollars, char ret[static MONEY_TEXT])
@@ -99,9 +86,9 @@ static void show(const struct quoted *q, struct sums *sums)
 static void take_budget(const cJSON *cost, struct sums *sums)
 {
 	const cJSON *b = cJSON_GetObjectItemCaseSensitive(cost, "budget");
-	int64_t limit = member_ud(b, "limit_usd");
-	int64_t spent = member_ud(b, "spent_usd");
-	int64_t reserved = member_ud(b, "reserved_usd");
+	int64_t limit = session_usd(b, "limit_usd", -1);
+	int64_t spent = session_usd(b, "spent_usd", -1);
+	int64_t reserved = session_usd(b, "reserved_usd", -1);
 
 	sums->has_limit = limit >= 0 && spent >= 0 && reserved >= 0;
 	sums->limit_ud = limit;
@@ -128,8 +115,8 @@ static int ask(struct session *s, const struct path_list *l, size_t i,
 	}
 	cost = cJSON_GetObjectItemCaseSensitive(answer, "cost");
 	*ret = (struct quoted){.path = l->given[i],
-		.estimate_ud = member_ud(cost, "estimate_usd"),
-		.worst_ud = member_ud(cost, "worst_case_usd"),
+		.estimate_ud = session_usd(cost, "estimate_usd", -1),
+		.worst_ud = session_usd(cost, "worst_case_usd", -1),
 		.value = order_value(answer)};
 	snprintf(ret->state, sizeof(ret->state), "%s", json_str(cost, "state", "?"));
 	snprintf(ret->model, sizeof(ret->model), "%s", json_str(cost, "model", "?"));

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,7 +38,6 @@ struct settle_args {
 static int settle_one(struct session *s, const struct settle_args *a, int64_t call)
 {
 	cJSON *o = session_request(s, "settle");
-	scoped(buf_finish) struct buf path = {0};
 	scoped_json cJSON *answer = NULL;
 	struct err err = {0};
 	char usd[MONEY_TEXT];
@@ -52,13 +50,11 @@ static int settle_one(struct session *s, const struct settle_args *a, int64_t ca
 	}
 	if (session_call(s, o, NULL, NULL, &answer, &err) < 0)
 		return cli_fail(&err);
-	money_format((int64_t)llround(
-			     json_num(answer, "charged_usd", 0) * (double)MONEY_DOLLAR),
-		usd);
-	if (text_add_visible(&path, json_str(answer, "path", ""), 4096, NULL) < 0)
-		return EXIT_FAILED;
-	printf("call %" PRId64 ": %s USD%s; %s can be opened again\n", call, usd,
-		a->is_paid ? " spent" : ", not paid", path.data ? path.data : "");
+	money_format(session_usd(answer, "charged_usd", 0), usd);
+	printf("call %" PRId64 ": %s USD%s; ", call, usd,
+		a->is_paid ? " spent" : ", not paid");
+	text_print_visible(stdout, json_str(answer, "path", ""));
+	printf(" can be opened again\n");
 	return EXIT_OK;
 }
 

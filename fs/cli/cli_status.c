@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <math.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,11 +64,6 @@ static size_t fill_jobs(struct job_row *rows, const cJSON *status)
 	return n;
 }
 
-static int64_t member_ud(const cJSON *o, const char *name)
-{
-	return (int64_t)llround(json_num(o, name, 0) * (double)MONEY_DOLLAR);
-}
-
 static void print_usd(const char *before, int64_t udollars, const char *after)
 {
 	char text[MONEY_TEXT];
@@ -81,12 +75,13 @@ static void print_usd(const char *before, int64_t udollars, const char *after)
 static void print_budget(const cJSON *budget)
 {
 	const cJSON *limit = cJSON_GetObjectItemCaseSensitive(budget, "limit_usd");
-	int64_t left = member_ud(budget, "limit_usd") - member_ud(budget, "spent_usd") -
-		       member_ud(budget, "reserved_usd");
+	int64_t left = session_usd(budget, "limit_usd", 0) -
+		       session_usd(budget, "spent_usd", 0) -
+		       session_usd(budget, "reserved_usd", 0);
 
 	if (!cJSON_IsNumber(limit))
 		return;
-	print_usd("; budget ", member_ud(budget, "limit_usd"), "");
+	print_usd("; budget ", session_usd(budget, "limit_usd", 0), "");
 	printf(" (%s), ", json_str(budget, "period", "?"));
 	print_usd("", left > 0 ? left : 0, " of it left");
 }
@@ -97,14 +92,15 @@ static void print_money(const cJSON *m)
 	const char *ledger = json_str(m, "ledger", "?");
 	int64_t unknown = json_int(m, "unknown_calls", 0);
 
-	print_usd("spent today ", member_ud(m, "spent_today_usd"), "");
-	print_usd(", held ", member_ud(m, "reserved_usd"), "");
+	print_usd("spent today ", session_usd(m, "spent_today_usd", 0), "");
+	print_usd(", held ", session_usd(m, "reserved_usd", 0), "");
 	print_budget(cJSON_GetObjectItemCaseSensitive(m, "budget"));
 	printf("\n");
 	if (unknown) {
 		printf("%" PRId64 " %s may have been paid, ", unknown,
 			unknown == 1 ? "call" : "calls");
-		print_usd("", member_ud(m, "unknown_usd"), "; see promptfs unknown\n");
+		print_usd("", session_usd(m, "unknown_usd", 0),
+			"; see promptfs unknown\n");
 	}
 	if (!strcmp(ledger, "damaged"))
 		printf("the ledger is damaged: paid calls are refused\n");

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 
 #include "cache/base/clk.h"
@@ -23,19 +22,6 @@ static const char help[] =
 	"store\n"
 	"  -h, --help         this text\n";
 
-static int64_t member_ud(const cJSON *o, const char *name)
-{
-	return (int64_t)llround(json_num(o, name, 0) * (double)MONEY_DOLLAR);
-}
-
-static void print_visible(const char *before, const char *text)
-{
-	scoped(buf_finish) struct buf b = {0};
-
-	if (text_add_visible(&b, text, 4096, NULL) == 0)
-		printf("%s%s\n", before, b.data ? b.data : "");
-}
-
 static void show_call(void *user, const cJSON *answer)
 {
 	const char *why = json_str(answer, "why", "");
@@ -48,15 +34,19 @@ static void show_call(void *user, const cJSON *answer)
 	*any = true;
 	clk_format(json_int(answer, "sent_ms", 0), when);
 	when[10] = ' ';
-	money_format(member_ud(answer, "held_usd"), held);
+	money_format(session_usd(answer, "held_usd", 0), held);
 	printf("%6" PRId64 "  %.16s %10s  %-22s ", json_int(answer, "call", 0), when,
 		held, json_str(answer, "model", "?"));
-	print_visible("", json_str(answer, "path", "?"));
+	text_print_visible(stdout, json_str(answer, "path", "?"));
+	printf("\n");
 	if (json_int(answer, "parts", 0) > 1)
 		printf("        part %" PRId64 " of %" PRId64 "\n",
 			json_int(answer, "part", 0), json_int(answer, "parts", 0));
-	if (*why)
-		print_visible("        ", why);
+	if (!*why)
+		return;
+	printf("        ");
+	text_print_visible(stdout, why);
+	printf("\n");
 }
 
 static int run_unknown(struct cli_call *c)
@@ -76,7 +66,7 @@ static int run_unknown(struct cli_call *c)
 			json_str(answer, "namespace", "?"));
 		return EXIT_OK;
 	}
-	money_format(member_ud(answer, "held_usd"), held);
+	money_format(session_usd(answer, "held_usd", 0), held);
 	printf("%" PRId64 " %s, %s USD counted as spent; see promptfs settle --help\n",
 		n, n == 1 ? "call" : "calls", held);
 	return EXIT_OK;

@@ -17,10 +17,8 @@ static const char help[] = "usage: promptfs verify [-o OPT[,OPT...]] [MOUNTPOINT
 
 static void damage(void *user, const cJSON *answer)
 {
-	scoped(buf_finish) struct buf b = {0};
-
-	if (text_add_visible(&b, json_str(answer, "damage", "?"), 4096, NULL) == 0)
-		printf("%s\n", b.data ? b.data : "");
+	text_print_visible(stdout, json_str(answer, "damage", "?"));
+	printf("\n");
 	fflush(stdout);
 }
 

@@ -10,6 +10,7 @@
 
 #include "cache/base/mem.h"
 
+#define VISIBLE_MAX 4096 /* columns; no path is longer */
 #define BAR_WIDTH 20
 #define MARK_WIDTH 4 /* of the moving mark */
 #define WIDTH_DEFAULT 80u
@@ -104,6 +105,14 @@ int text_add_visible(struct buf *out, const char *s, size_t width, size_t *ret_w
 	if (ret_width)
 		*ret_width = w;
 	return r;
+}
+
+void text_print_visible(FILE *out, const char *s)
+{
+	scoped(buf_finish) struct buf b = {0};
+
+	if (text_add_visible(&b, s, VISIBLE_MAX, NULL) == 0 && b.len)
+		fputs(b.data, out);
 }
 
 void text_format_size(uint64_t bytes, char ret[static TEXT_SIZE])

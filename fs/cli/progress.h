@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "cache/base/buf.h"
 
@@ -36,6 +37,8 @@ int progress_format(
  * ("..." at the end where it was cut); *ret_width says how many, may be NULL. -ENOMEM.
  */
 int text_add_visible(struct buf *out, const char *s, size_t width, size_t *ret_width);
+/* The same to a stream, at most what a path can be long. */
+void text_print_visible(FILE *out, const char *s);
 /* "1.5 MiB", "980 B". */
 #define TEXT_SIZE 16
 void text_format_size(uint64_t bytes, char ret[static TEXT_SIZE]);

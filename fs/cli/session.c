@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "cache/base/log.h"
 #include "cache/base/mem.h"
+#include "cache/base/money.h"
 #include "cache/lock.h"
 #include "fs/control/control.h"
 #include "fs/mount/mount_table.h"
@@ -140,6 +142,15 @@ cJSON *session_path_request(struct session *s, const char *command, const char *
 		return NULL;
 	}
 	return o;
+}
+
+int64_t session_usd(const cJSON *o, const char *name, int64_t fallback)
+{
+	const cJSON *m = cJSON_GetObjectItemCaseSensitive(o, name);
+
+	return cJSON_IsNumber(m)
+		       ? (int64_t)llround(m->valuedouble * (double)MONEY_DOLLAR)
+		       : fallback;
 }
 
 int session_answer_error(const cJSON *answer, struct err *err)

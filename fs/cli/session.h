@@ -41,6 +41,8 @@ typedef void (*session_answer_fn)(void *user, const cJSON *answer);
  * earlier ones go to `fn`. An answer that is a failure becomes the return value. */
 int session_call(struct session *s, cJSON *request, session_answer_fn fn, void *user,
 	cJSON **ret, struct err *err);
+/* A member in USD, as micro-dollars; the fallback where it is no number. */
+int64_t session_usd(const cJSON *o, const char *name, int64_t fallback);
 /* 0, or the failure that an answer tells. */
 int session_answer_error(const cJSON *answer, struct err *err);
 
