@@ -34,14 +34,21 @@ enum place_kind {
 	PLACE_CONTROL_FILE, /* status.json ... */
 };
 
+/* What stands beside a media file: 1.png.cost is ROW(COST, cost), and vf_file_cost says
+ * what is in it (fs/virtual). */
+#define SIDECARS(ROW)                                                                  \
+	ROW(COST, cost)                                                                \
+	ROW(QUALITY, quality)                                                          \
+	ROW(JSON, json)                                                                \
+	ROW(ERROR, error)
+
+#define SIDECAR_ENUM(NAME, name) SIDECAR_##NAME,
 enum sidecar {
 	SIDECAR_NONE,
-	SIDECAR_COST,
-	SIDECAR_QUALITY,
-	SIDECAR_JSON,
-	SIDECAR_ERROR,
-	SIDECAR_ORIG
+	SIDECARS(SIDECAR_ENUM) /* virtual files */
+	SIDECAR_ORIG,          /* 1.png.orig: bytes of the store */
 };
+#undef SIDECAR_ENUM
 
 enum control_file {
 	CONTROL_STATUS,

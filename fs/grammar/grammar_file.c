@@ -6,13 +6,9 @@
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
 
-static const char *const suffixes[] = {
-	[SIDECAR_COST] = ".cost",
-	[SIDECAR_QUALITY] = ".quality",
-	[SIDECAR_JSON] = ".json",
-	[SIDECAR_ERROR] = ".error",
-	[SIDECAR_ORIG] = ".orig",
-};
+#define SUFFIX(NAME, name) [SIDECAR_##NAME] = "." #name,
+static const char *const suffixes[] = {[SIDECAR_ORIG] = ".orig", SIDECARS(SUFFIX)};
+#undef SUFFIX
 
 const char *sidecar_suffix(enum sidecar s)
 {

@@ -74,7 +74,7 @@ static int add_changed_inputs(struct promptfs *fs, cJSON *o)
 	return changed ? 0 : -ENOMEM;
 }
 
-int vf_json(struct promptfs *fs, const struct place *p, struct buf *out)
+int vf_file_json(struct promptfs *fs, const struct place *p, struct buf *out)
 {
 	scoped(file_state_finish) struct file_state s = {0};
 	scoped(buf_finish) struct buf path = {0};
@@ -106,7 +106,7 @@ int vf_json(struct promptfs *fs, const struct place *p, struct buf *out)
 	return json_print(out, o);
 }
 
-int vf_error(struct promptfs *fs, const struct place *p, struct buf *out)
+int vf_file_error(struct promptfs *fs, const struct place *p, struct buf *out)
 {
 	scoped(file_state_finish) struct file_state s = {0};
 	int r = file_state_get(fs, &p->req, &s);

@@ -29,38 +29,30 @@ void vfile_finish(struct vfile *v)
 	*v = (struct vfile){0};
 }
 
+typedef int (*vf_fn)(struct promptfs *fs, const struct place *p, struct buf *out);
+
+static const vf_fn of_place[] = {
+	[PLACE_README] = vf_readme,
+	[PLACE_PROMPT_TEXT] = vf_prompt,
+	[PLACE_DIR_COST] = vf_dir_cost,
+	[PLACE_DIR_QUALITY] = vf_dir_quality,
+	[PLACE_MODEL_JSON] = vf_model,
+	[PLACE_CONTROL_FILE] = vf_control,
+};
+
+#define VF_OF(NAME, name) [SIDECAR_##NAME] = vf_file_##name,
+static const vf_fn of_sidecar[] = {SIDECARS(VF_OF)};
+#undef VF_OF
+
 static int content(struct promptfs *fs, const struct place *p, struct buf *out)
 {
-	switch (p->kind) {
-	case PLACE_README:
-		return vf_readme(fs, p, out);
-	case PLACE_PROMPT_TEXT:
-		return vf_prompt(fs, p, out);
-	case PLACE_DIR_COST:
-		return vf_dir_cost(fs, p, out);
-	case PLACE_DIR_QUALITY:
-		return vf_dir_quality(fs, p, out);
-	case PLACE_MODEL_JSON:
-		return vf_model(fs, p, out);
-	case PLACE_CONTROL_FILE:
-		return vf_control(fs, p, out);
-	case PLACE_SIDECAR:
-		break;
-	default:
-		return -EINVAL;
-	}
-	switch (p->sidecar) {
-	case SIDECAR_COST:
-		return vf_file_cost(fs, p, out);
-	case SIDECAR_QUALITY:
-		return vf_file_quality(fs, p, out);
-	case SIDECAR_JSON:
-		return vf_json(fs, p, out);
-	case SIDECAR_ERROR:
-		return vf_error(fs, p, out);
-	default:
-		return -EINVAL;
-	}
+	vf_fn fn = NULL;
+
+	if (p->kind == PLACE_SIDECAR && p->sidecar < ARRAY_SIZE(of_sidecar))
+		fn = of_sidecar[p->sidecar];
+	else if (p->kind < ARRAY_SIZE(of_place))
+		fn = of_place[p->kind];
+	return fn ? fn(fs, p, out) : -EINVAL;
 }
 
 static int make(struct promptfs *fs, const struct place *p, struct snapshot **ret)

@@ -28,16 +28,18 @@ void vfile_finish(struct vfile *v); /* nobody else has it any more */
 
 /* The content of each kind. 0; -ENOENT where there is nothing to say (then the name
  * does not exist); -ENOMEM; -EBADMSG. */
-int vf_file_cost(struct promptfs *fs, const struct place *p, struct buf *out);
-int vf_dir_cost(struct promptfs *fs, const struct place *p, struct buf *out);
-int vf_file_quality(struct promptfs *fs, const struct place *p, struct buf *out);
-int vf_dir_quality(struct promptfs *fs, const struct place *p, struct buf *out);
-int vf_json(struct promptfs *fs, const struct place *p, struct buf *out);
-int vf_error(struct promptfs *fs, const struct place *p, struct buf *out);
-int vf_control(struct promptfs *fs, const struct place *p, struct buf *out);
-int vf_model(struct promptfs *fs, const struct place *p, struct buf *out);
 int vf_readme(struct promptfs *fs, const struct place *p, struct buf *out);
 int vf_prompt(struct promptfs *fs, const struct place *p, struct buf *out);
+int vf_dir_cost(struct promptfs *fs, const struct place *p, struct buf *out);
+int vf_dir_quality(struct promptfs *fs, const struct place *p, struct buf *out);
+int vf_model(struct promptfs *fs, const struct place *p, struct buf *out);
+int vf_control(struct promptfs *fs, const struct place *p, struct buf *out);
+
+/* vf_file_cost and its like, one of each sidecar. */
+#define VF_DECLARE(NAME, name)                                                         \
+	int vf_file_##name(struct promptfs *fs, const struct place *p, struct buf *out);
+SIDECARS(VF_DECLARE)
+#undef VF_DECLARE
 
 /* Size, times and mode of the present snapshot, made if need be. */
 int vfile_attr(
