@@ -69,5 +69,7 @@ int config_json(struct config *c, const char *text, size_t len, struct err *err)
 int config_to_json(const struct config *c, cJSON *o);
 int config_help(struct buf *out);
 
+/* "day", "month", "total". */
+const char *config_period_name(enum ledger_period p);
 /* "scheme://host[:port]" of an endpoint, without the scheme's own port. */
 int config_origin(const char *endpoint, struct buf *ret);

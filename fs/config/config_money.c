@@ -17,6 +17,11 @@
 
 static const char *const period_names[LEDGER_PERIODS] = {"day", "month", "total"};
 
+const char *config_period_name(enum ledger_period p)
+{
+	return period_names[p];
+}
+
 /* No limit must be said, never come about. */
 static bool is_off(const char *text)
 {
@@ -62,18 +67,16 @@ static int parse_user(
 	return 0;
 }
 
-/* Takes the piece before the next '+' off `text`. false: none is left. */
+/* The next piece as a string. false: none is left. */
 static bool next_piece(
 	const char **text, char ret[static PIECE_MAX], bool *ret_too_long)
 {
-	size_t len;
+	struct str_piece piece;
 
-	if (!*text)
+	if (!str_next_piece(text, &piece))
 		return false;
-	len = strcspn(*text, "+");
-	*ret_too_long = len >= PIECE_MAX;
-	snprintf(ret, PIECE_MAX, "%.*s", (int)len, *text);
-	*text = (*text)[len] ? *text + len + 1 : NULL;
+	*ret_too_long = piece.len >= PIECE_MAX;
+	snprintf(ret, PIECE_MAX, "%.*s", (int)piece.len, piece.at);
 	return true;
 }
 

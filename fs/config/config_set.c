@@ -238,14 +238,12 @@ static int set_words(const struct config_row *row, struct word_list *value,
 	const char *text, struct err *err)
 {
 	scoped(word_list_finish) struct word_list l = {0};
+	struct str_piece word;
 	int r = 0;
 
-	while (*text && r == 0) {
-		size_t len = strcspn(text, "+");
-
-		if (len)
-			r = word_list_add(&l, text, len);
-		text += len + (text[len] == '+');
+	while (r == 0 && str_next_piece(&text, &word)) {
+		if (word.len)
+			r = word_list_add(&l, word.at, word.len);
 	}
 	if (r < 0)
 		return config_words_error(row, r, err);

@@ -10,8 +10,6 @@
 
 #define USERS_MAX 64 /* whose limits are shown one by one */
 
-static const char *const period_names[LEDGER_PERIODS] = {"day", "month", "total"};
-
 struct users {
 	uint32_t uid[USERS_MAX];
 	size_t n;
@@ -119,7 +117,7 @@ void budget_view_finish(struct budget_view *v)
 static bool print_line(cJSON *o, const struct budget_line *l)
 {
 	bool ok = json_add_usd(o, "limit_usd", l->limit_ud) &&
-		  cJSON_AddStringToObject(o, "period", period_names[l->period]);
+		  cJSON_AddStringToObject(o, "period", config_period_name(l->period));
 
 	if (ok && l->uid != LEDGER_ANY_UID)
 		ok = json_add_int(o, "user", l->uid);
@@ -130,7 +128,7 @@ static bool print_line(cJSON *o, const struct budget_line *l)
 static bool print_unlimited(cJSON *o, int64_t spent_ud, int64_t reserved_ud)
 {
 	return cJSON_AddNullToObject(o, "limit_usd") &&
-	       cJSON_AddStringToObject(o, "period", period_names[LEDGER_DAY]) &&
+	       cJSON_AddStringToObject(o, "period", config_period_name(LEDGER_DAY)) &&
 	       json_add_usd(o, "spent_usd", spent_ud) &&
 	       json_add_usd(o, "reserved_usd", reserved_ud);
 }
@@ -138,7 +136,7 @@ static bool print_unlimited(cJSON *o, int64_t spent_ud, int64_t reserved_ud)
 static bool print_damaged(cJSON *o)
 {
 	return cJSON_AddNullToObject(o, "limit_usd") &&
-	       cJSON_AddStringToObject(o, "period", period_names[LEDGER_DAY]) &&
+	       cJSON_AddStringToObject(o, "period", config_period_name(LEDGER_DAY)) &&
 	       cJSON_AddNullToObject(o, "spent_usd") &&
 	       cJSON_AddNullToObject(o, "reserved_usd");
 }
