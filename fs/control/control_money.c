@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "fs/control/control_money.h"
-
+/* quote, unknown and settle: what a file would cost, and which calls may be paid. On
+ * the connection's thread. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -11,6 +11,7 @@
 #include "cache/base/mem.h"
 #include "cache/base/money.h"
 #include "cache/ledger.h"
+#include "fs/control/control_call.h"
 #include "fs/virtual/vfile.h"
 
 /* ---- quote ---- */
