@@ -28,7 +28,7 @@ struct select_env link_env(struct promptfs *fs, char today[static 11])
 		.exists = is_generated};
 }
 
-int link_select(struct promptfs *fs, const struct place *p, char **ret)
+static int link_select(struct promptfs *fs, const struct place *p, char **ret)
 {
 	const char *suffix = sidecar_suffix(p->sidecar);
 	scoped(buf_finish) struct buf b = {0};

@@ -166,14 +166,6 @@ pthread_mutex_t *nodes_mutex(struct nodes *t)
 	return &t->mutex;
 }
 
-size_t nodes_count(struct nodes *t)
-{
-	pthread_mutex_lock(&t->mutex);
-	size_t n = t->count;
-	pthread_mutex_unlock(&t->mutex);
-	return n;
-}
-
 static struct node *find_id(struct nodes *t, fuse_ino_t id)
 {
 	struct node *n = t->by_id[mix(id) & (t->buckets - 1)];

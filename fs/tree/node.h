@@ -90,4 +90,3 @@ struct node_alias *nodes_aliases(
 void node_aliases_free(struct node_alias *list);
 
 pthread_mutex_t *nodes_mutex(struct nodes *t);
-size_t nodes_count(struct nodes *t);
