@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Which of its programs this is: the media worker, a sub-command, or a mount. */
 #include <locale.h>
 #include <string.h>
 

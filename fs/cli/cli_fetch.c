@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* promptfs fetch: many files at once, with a bar for each. One thread; progress
+ * comes by asking. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>

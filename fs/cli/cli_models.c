@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* promptfs models: the catalogue as a table or as JSON; no store is opened. One
+ * thread. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>

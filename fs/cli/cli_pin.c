@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* promptfs pin: lists a prompt early, keeps removed draws of a file. One thread. */
 #include <getopt.h>
 #include <stdio.h>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* promptfs prune: frees removed draws, after saying which and asking. One thread. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* promptfs quote: what files would cost, each and together. One thread. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* promptfs settle: what the user knows of calls of unknown outcome. One thread. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* promptfs status: totals and jobs, once or until interrupted. One thread. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>

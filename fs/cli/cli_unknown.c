@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* promptfs unknown: lists the calls that may be paid. One thread. */
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* promptfs verify: each damage of the store is a line. One thread. */
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* Text for terminals: bars that are redrawn in place, and names made harmless. */
+/* Text for terminals: bars that are redrawn in place, and names made harmless. One
+ * thread. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

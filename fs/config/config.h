@@ -2,7 +2,8 @@
 #pragma once
 /* All settings of a mount: command line, then environment, then file, then default.
  * One table (config_table.c) serves -o, the JSON file, the environment and --help.
- * Keys and tokens are never in here: backend/auth finds those for itself. */
+ * Keys and tokens are never in here: backend/auth finds those for itself. Written by
+ * the main thread before any other is there; read-only after. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

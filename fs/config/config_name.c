@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* Which option a name means, what FUSE's own are called, and what a slip was meant
+ * to be. Pure. */
 #include <string.h>
 
 #include "cache/base/mem.h"

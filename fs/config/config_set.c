@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* From the text of an option to its value, one function a type. One thread. */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>

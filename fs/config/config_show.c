@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The options as JSON and as --help; a secret shows only that it is set. */
 #include <errno.h>
 #include <string.h>
 

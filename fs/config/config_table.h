@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* The one table of options, and what config*.c share. Nobody else includes this. */
+/* The one table of options, and what config*.c share. Nobody else includes this.
+ * Main thread. */
 #include "fs/config/config.h"
 
 enum config_type {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* Where the control socket of a store is. sun_path holds 107 bytes, a path 4,095: the
- * address goes by way of a descriptor of the directory. */
+ * address goes by way of a descriptor of the directory. Any thread. */
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* Which promptfs are mounted, as /proc/self/mountinfo tells, and which paths are
- * theirs. */
+ * theirs. A table belongs to who reads it; any thread. */
 #include <stdbool.h>
 #include <stddef.h>
 

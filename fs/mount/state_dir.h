@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* The directory of the store before anybody opens it: it holds what was paid for. */
+/* The directory of the store before anybody opens it: it holds what was paid for.
+ * Main thread. */
 #include "cache/base/err.h"
 
 /* Rights of others are taken away (0700). A directory that is not there is fine: it is

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* Inode numbers and stat: what a place looks like, at no cost. */
+/* Inode numbers and stat: what a place looks like, at no cost. Any thread. */
 #include <sys/stat.h>
 
 #include "fs/tree/node.h"

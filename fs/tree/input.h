@@ -5,7 +5,7 @@
  * While a file is open its content is an unlinked temporary file (the scratch), shared
  * by all who have it open; flush, fsync and the last close put what changed into the
  * store. Replies of these operations wait for that commit, as on any filesystem.
- */
+ * FUSE workers; a scratch has its own lock. */
 #include "fs/tree/node.h"
 
 #define INPUT_NAME_MAX 255

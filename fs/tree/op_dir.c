@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* opendir, readdir, readdirplus: what exists is listed, nothing else. FUSE workers;
+ * a handle belongs to who opened the directory. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

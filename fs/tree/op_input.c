@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* create, mknod, write, flush, fsync, setattr, rename: /inputs is all that can be
+ * written. FUSE workers. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

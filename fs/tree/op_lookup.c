@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* lookup, forget, getattr, readlink, statfs: from a name to its node, and what it
+ * looks like. FUSE workers; nothing here spends. */
 #include <errno.h>
 #include <string.h>
 #include <sys/statvfs.h>

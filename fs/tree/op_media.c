@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* open, read, release. A stored file is answered in place, one that is not made yet
+ * goes to pending.c. FUSE workers. */
 #include <errno.h>
 #include <fcntl.h>
 

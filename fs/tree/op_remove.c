@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* unlink, which makes the next open a new draw, and what is refused everywhere. FUSE
+ * workers. */
 #include <errno.h>
 #include <string.h>
 

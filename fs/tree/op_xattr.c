@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* getxattr and listxattr: a media file's state and record as attributes. FUSE
+ * workers. */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>

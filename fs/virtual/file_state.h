@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* The state of one media file, as .cost, .quality, .json and the xattrs tell it. */
+/* The state of one media file, as .cost, .quality, .json and the xattrs tell it.
+ * A snapshot of its caller's; any thread. */
 #include "fs/mount/promptfs.h"
 
 struct file_state {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* .cost of a file and of a directory: the price before it is paid, and what was
+ * spent. Any thread. */
 #include <errno.h>
 #include <string.h>
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* .quality of a file and of a directory: what was measured; asks for what was not.
+ * Any thread. */
 #include <errno.h>
 #include <string.h>
 

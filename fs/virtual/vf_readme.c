@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* README.txt at the top of the mount. Any thread. */
 #include "fs/virtual/vfile.h"
 
 /* What a newcomer needs who has only this mount. */
