@@ -21,3 +21,10 @@ struct ledger_budget {
 	size_t n;
 	int64_t file_udollars; /* max_cost: of one file with all its parts; <0: none */
 };
+
+/* From 80 % on a limit is worth an alert; so is one of nothing. used: spent and
+ * reserved, micro-USD. */
+static inline bool ledger_is_nearly_used(int64_t used_ud, int64_t limit_ud)
+{
+	return (__int128)used_ud * 5 >= (__int128)limit_ud * 4;
+}

@@ -31,12 +31,6 @@ static int64_t left_of(const struct budget_line *l)
 	return l->limit_ud - l->spent_ud - l->reserved_ud;
 }
 
-/* 80 % without a product that could overflow. */
-static bool is_used_up(const struct budget_line *l)
-{
-	return left_of(l) <= l->limit_ud / 5;
-}
-
 static void add_line(struct budget_view *v, const struct ledger_limit *l, uint32_t uid,
 	const struct ledger_sums *sums)
 {
@@ -96,7 +90,8 @@ int budget_view_get(struct promptfs *fs, struct budget_view *ret)
 	for (size_t i = 0; i < v.n; i++) {
 		const struct budget_line *l = &v.line[i];
 
-		v.is_alert |= is_used_up(l);
+		v.is_alert |= ledger_is_nearly_used(
+			l->spent_ud + l->reserved_ud, l->limit_ud);
 		if (l->uid != LEDGER_ANY_UID && l->uid != fs->uid)
 			continue;
 		if (!v.tightest || left_of(l) < left_of(v.tightest))

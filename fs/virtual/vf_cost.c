@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "backend/policy/limits.h"
+#include "backend/engine/plan.h"
 #include "backend/policy/price.h"
 #include "cache/base/clk.h"
 #include "cache/base/json.h"
@@ -17,20 +17,11 @@
 
 /* ---- one file ---- */
 
-/* A clip is extended from the bucket it was put into; as the engine decides. */
-static bool may_extend(const struct promptfs *fs)
-{
-	return fs->backend != BACKEND_LOCAL && fs->remote.bucket;
-}
-
 static struct price_scope scope_of(struct promptfs *fs, char today[static 11])
 {
 	clk_format_day(clk_real_ms(), today);
-	return (struct price_scope){.catalogue = fs->catalogue,
-		.backend = fs->backend,
-		.fallback = fs->config->fallback,
-		.may_extend = may_extend(fs),
-		.today = today};
+	return price_scope_of(fs->catalogue, fs->backend, fs->remote.bucket,
+		fs->config->fallback, today);
 }
 
 static void add_estimate(struct promptfs *fs, const struct request *req,
@@ -39,6 +30,10 @@ static void add_estimate(struct promptfs *fs, const struct request *req,
 	char today[11];
 	struct price_scope scope = scope_of(fs, today);
 	struct price_estimate e;
+	/* As the engine plans it. */
+	struct plan_rule rule = {
+		.scope = &scope, .named = row, .served = row, .req = req};
+	struct segments plan;
 	int64_t worst;
 
 	if (price_estimate(row, req, 1, scope.may_extend, &e, NULL) < 0) {
@@ -50,7 +45,7 @@ static void add_estimate(struct promptfs *fs, const struct request *req,
 	if (e.unit_udollars)
 		json_add_usd(o, "unit_price_usd", e.unit_udollars);
 	json_add_usd(o, "estimate_usd", e.total_udollars);
-	if (price_worst(&scope, row, req, 1, &worst, NULL) == 0)
+	if (plan_make(&rule, &plan, &worst, NULL) == 0)
 		json_add_usd(o, "worst_case_usd", worst);
 }
 
@@ -111,13 +106,16 @@ static int add_plan(struct promptfs *fs, const struct request *req,
 	struct part_states states = {.draw = s->draw};
 	/* One part of unknown outcome says nothing of those that were not begun. */
 	const char *rest = strcmp(s->name, "unknown") ? s->name : "not generated";
+	char today[11];
+	struct price_scope scope = scope_of(fs, today);
+	struct plan_rule rule = {
+		.scope = &scope, .named = s->row, .served = s->row, .req = req};
 	struct segments plan;
 	int64_t price;
 	cJSON *list;
 	int r = 0;
 
-	if (!req->seconds || limits_segments(s->row, req, may_extend(fs), &plan) < 0 ||
-		plan.n < 2)
+	if (!req->seconds || plan_calls(&rule, &plan, NULL) < 0 || plan.n < 2)
 		return 0;
 	if (fs->backend != BACKEND_LOCAL &&
 		!(s->has_record && s->rec.state == RECORD_GENERATED))

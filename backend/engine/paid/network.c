@@ -13,7 +13,6 @@
 #include "cache/base/money.h"
 
 #define CONNECT_MS 10000
-#define ALERT_PERCENT 80
 #define DAY_MS INT64_C(86400000)
 
 /* ---- credentials ---- */
@@ -162,10 +161,9 @@ struct price_scope network_scope(const struct network *n, char today[static 11])
 		n->e->catalogue, n->backend, n->bucket, n->e->rules.fallback, today);
 }
 
-static bool is_nearly_used(const struct ledger_limit *l, const struct ledger_sums *s)
+static bool is_about(const struct ledger_limit *l, uint32_t uid)
 {
-	return l->udollars > 0 && (__int128)(s->spent_ud + s->reserved_ud) * 100 >=
-					  (__int128)l->udollars * ALERT_PERCENT;
+	return !l->is_per_user || l->uid == LEDGER_ANY_UID || l->uid == uid;
 }
 
 void network_alert(struct network *n, uint32_t uid)
@@ -177,16 +175,18 @@ void network_alert(struct network *n, uint32_t uid)
 		const struct ledger_limit *l = &n->budget.limit[i];
 		struct ledger_sums sums[LEDGER_PERIODS];
 		char used[MONEY_TEXT], all[MONEY_TEXT];
-		uint32_t whose = l->is_per_user ? uid : LEDGER_ANY_UID;
+		int64_t used_ud;
 
-		if ((l->is_per_user && l->uid != LEDGER_ANY_UID && l->uid != uid) ||
+		if (!is_about(l, uid) || l->udollars <= 0 ||
 			n->alerted_day[l->period] == today ||
-			ledger_sums(n->e->cache, whose, sums) < 0 ||
-			!is_nearly_used(l, &sums[l->period]))
+			ledger_sums(n->e->cache, l->is_per_user ? uid : LEDGER_ANY_UID,
+				sums) < 0)
+			continue;
+		used_ud = sums[l->period].spent_ud + sums[l->period].reserved_ud;
+		if (!ledger_is_nearly_used(used_ud, l->udollars))
 			continue;
 		n->alerted_day[l->period] = today;
-		money_format(
-			sums[l->period].spent_ud + sums[l->period].reserved_ud, used);
+		money_format(used_ud, used);
 		money_format(l->udollars, all);
 		log_warn("alert: %s of %s USD of the %s budget are spent or reserved",
 			used, all, names[l->period]);

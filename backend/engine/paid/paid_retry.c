@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-#include "backend/engine/paid/paid_plan.h"
+#include "backend/engine/plan.h"
 #include "backend/engine/paid/paid_rows.h"
 #include "backend/engine/paid/route.h"
 #include "cache/base/log.h"

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "backend/engine/paid/paid_plan.h"
+#include "backend/engine/plan.h"
 #include "backend/engine/place.h"
 #include "cache/base/clk.h"
 #include "cache/base/log.h"

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
-/* See paid_plan.h. */
-#include "backend/engine/paid/paid_plan.h"
+/* See plan.h. */
+#include "backend/engine/plan.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "backend/provider/wire.h"
 
-static void as_sent(const struct plan_rule *rule, struct segments *plan, int64_t *worst)
+/* As they are sent and billed, which may be longer than asked. */
+static void as_sent(const struct plan_rule *rule, struct segments *plan)
 {
-	int64_t sum = 0, v;
-
 	plan->billed = 0;
 	for (uint32_t i = 0; i < plan->n; i++) {
 		struct wire_job w = {.req = rule->req,
@@ -21,32 +20,50 @@ static void as_sent(const struct plan_rule *rule, struct segments *plan, int64_t
 
 		plan->seconds[i] = (uint16_t)wire_seconds(&w);
 		plan->billed += plan->seconds[i];
-		if (price_segment(
-			    rule->served, rule->req, plan->seconds[i], &v, NULL) == 0)
-			sum += v;
 	}
-	if (sum > *worst)
-		*worst = sum;
 }
 
-int plan_make(const struct plan_rule *rule, struct segments *ret, int64_t *ret_worst_ud,
-	struct err *err)
+int plan_calls(const struct plan_rule *rule, struct segments *ret, struct err *err)
 {
 	struct segments plan = {.n = 1};
-	int64_t worst = 0;
-	int r = price_worst(rule->scope, rule->named, rule->req, 1, &worst, err);
 
-	if (r < 0)
-		return r == -ENOENT ? err_wrap(err, -EDQUOT, "no price, no budget") : r;
 	if (media_traits(rule->req->type)->is_timed) {
 		if (limits_segments(rule->served, rule->req, rule->scope->may_extend,
 			    &plan) < 0)
 			return err_set(err, EINVAL, "%s cannot make a video of %u s",
 				rule->served->name, rule->req->seconds);
-		as_sent(rule, &plan, &worst);
+		as_sent(rule, &plan);
 	}
 	*ret = plan;
-	*ret_worst_ud = worst;
+	return 0;
+}
+
+static int64_t sum_of(const struct plan_rule *rule, const struct segments *plan)
+{
+	int64_t sum = 0, v;
+
+	for (uint32_t i = 0; plan->billed && i < plan->n; i++)
+		if (price_segment(
+			    rule->served, rule->req, plan->seconds[i], &v, NULL) == 0)
+			sum += v;
+	return sum;
+}
+
+int plan_make(const struct plan_rule *rule, struct segments *ret, int64_t *ret_worst_ud,
+	struct err *err)
+{
+	struct segments plan;
+	int64_t worst = 0, sum;
+	int r = price_worst(rule->scope, rule->named, rule->req, 1, &worst, err);
+
+	if (r < 0)
+		return r == -ENOENT ? err_wrap(err, -EDQUOT, "no price, no budget") : r;
+	r = plan_calls(rule, &plan, err);
+	if (r < 0)
+		return r;
+	sum = sum_of(rule, &plan);
+	*ret = plan;
+	*ret_worst_ud = sum > worst ? sum : worst;
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* The calls that a file takes, and what each may cost at most. Pure: no store, no
- * clock, no job. */
+/* The calls that a file takes, and what each may cost at most: what .cost shows and
+ * what is reserved come from here. Pure, any thread: no store, no clock, no job. */
 #include "backend/policy/limits.h"
 #include "backend/policy/price.h"
 
@@ -12,8 +12,10 @@ struct plan_rule {
 };
 
 /* The calls, with their lengths as they are sent and billed: they may be longer than
- * what is asked, and the file is cut then. worst: micro-USD of the whole file, whoever
- * serves it. -EINVAL: `served` cannot make it; -EDQUOT: no price, no budget. */
+ * what is asked, and the file is cut then. -EINVAL: `served` cannot make it. */
+int plan_calls(const struct plan_rule *rule, struct segments *ret, struct err *err);
+/* The same, and the micro-USD that the whole file costs at most, whoever serves it.
+ * -EDQUOT: no price, no budget. */
 int plan_make(const struct plan_rule *rule, struct segments *ret, int64_t *ret_worst_ud,
 	struct err *err);
 /* What each call holds, by its seconds: together the worst case, to the last
