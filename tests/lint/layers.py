@@ -49,6 +49,32 @@ ALSO = {
     "fs/main.c": ("backend/sandbox",),
 }
 
+# The engine inside, lowest first: a file includes its own header and lower levels, no
+# sister. The rooms of a paid job know no other room.
+ENGINE = "backend/engine/"
+LEVELS = (
+    ("engine.h",),
+    ("flight", "maker", "place", "plan", "response", "slots"),
+    ("errors",),
+    ("core",),
+    ("admit", "measuring", "run", "ticket"),
+    ("detail", "unstored"),
+    ("store_run",),
+    ("job.h",),
+    ("job", "job_life", "waiters"),
+    ("local_maker", "status", "submit"),
+    ("paid/network",),
+    ("paid/exchange", "paid/route"),
+    ("paid/paid", "paid/paid_book"),
+    ("paid/paid_describe", "paid/paid_part", "paid/paid_rows"),
+    ("paid/paid_inputs", "paid/paid_wire"),
+    ("paid/paid_ask", "paid/paid_fetch", "paid/paid_file", "paid/paid_judge",
+     "paid/paid_next", "paid/paid_reserve", "paid/paid_retry", "paid/paid_send"),
+    ("paid/resume",),
+    ("paid/paid_maker",),
+    ("engine",),
+)
+
 # Outside headers and the only places that may include them.
 OWNERS = (
     (r"lmdb\.h", ("cache/",)),
@@ -75,6 +101,29 @@ def layer_of(path):
     return max(fits, key=len, default=None)
 
 
+def level_of(path):
+    """None: outside the engine, -1: in no level."""
+    if not path.startswith(ENGINE):
+        return None
+    name = path[len(ENGINE):]
+    for names in (name, name.rsplit(".", 1)[0]):
+        for level, files in enumerate(LEVELS):
+            if names in files:
+                return level
+    return -1
+
+
+def check_level(path, target):
+    own, goal = level_of(path), level_of(target)
+    if own is None or goal is None:
+        return None
+    if -1 in (own, goal):
+        return f'"{path if own == -1 else target}" is in no level of LEVELS'
+    if goal < own or path.rsplit(".", 1)[0] == target.rsplit(".", 1)[0]:
+        return None
+    return f'"{target}" is no lower level of the engine'
+
+
 def check_ours(path, layer, target):
     if "/" not in target:
         return f'"{target}": write the full path from the top of the tree'
@@ -82,7 +131,7 @@ def check_ours(path, layer, target):
     if goal is None:
         return f'"{target}" belongs to no layer'
     if goal in (layer, "cache/base") or goal in MAY_INCLUDE[layer] + ALSO.get(path, ()):
-        return None
+        return check_level(path, target)
     return f'{layer} may not include {goal} ("{target}")'
 
 

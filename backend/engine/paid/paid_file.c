@@ -5,60 +5,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backend/engine/paid/paid_part.h"
 #include "cache/base/mem.h"
 
 #define CONVERT_TIMEOUT_MS 120000
 #define JOIN_TIMEOUT_MS 1800000
-#define FPS_USUAL 24 /* what every video model makes */
-
-static int read_part(void *user, uint64_t off, void *buf, size_t len, struct err *err)
-{
-	const struct part_source *s = user;
-
-	return cache_read(
-		s->cache, s->part->blob_id, s->part->blob_size, off, buf, len, err);
-}
-
-void part_source(const struct paid *p, const struct part *part, struct part_source *s,
-	struct sandbox_source *ret)
-{
-	*s = (struct part_source){.cache = p->job->e->cache, .part = part};
-	*ret = (struct sandbox_source){.type = p->job->req.type,
-		.size = part->blob_size,
-		.read = read_part,
-		.user = s};
-}
 
 /* ---- keeping ---- */
-
-static bool is_timed(const struct request *req)
-{
-	return media_traits(req->type)->is_timed;
-}
-
-static bool wants_fps(const struct paid *p, double *ret)
-{
-	const struct request *req = &p->job->req;
-
-	return is_timed(req) && req->opt[OPT_FPS] &&
-	       limits_number(p->job->row, req, OPT_FPS, ret) && *ret != FPS_USUAL;
-}
-
-static enum media_type type_of(const struct part *part)
-{
-	return part->bytes ? blob_writer_type(part->bytes) : MEDIA_NONE;
-}
-
-bool file_needs_work(const struct paid *p, const struct part *part)
-{
-	const struct request *req = &p->job->req;
-	double fps;
-
-	if (media_traits(req->type)->is_text)
-		return false;
-	return p->plan.n > 1 || type_of(part) != req->type ||
-	       (is_timed(req) && part->seconds != req->seconds) || wants_fps(p, &fps);
-}
 
 static int keep(struct paid *p, struct part *part, struct err *err)
 {
@@ -164,7 +117,7 @@ static int join(struct paid *p, const struct part *first, uint32_t n, struct mad
 
 	if (!stored || !src)
 		return err_oom(err);
-	if (wants_fps(p, &fps))
+	if (part_rate(p, &fps))
 		rule.fps = (uint32_t)fps;
 	for (uint32_t i = 0; i < n; i++)
 		part_source(p, &first[i], &stored[i], &src[i]);
@@ -181,7 +134,7 @@ int file_finish(struct paid *p, struct err *err)
 	m->bytes = blob_writer_new(p->job->e->cache, err);
 	if (!m->bytes)
 		return -ENOMEM;
-	if (!is_timed(&p->job->req))
+	if (!media_traits(p->job->req.type)->is_timed)
 		return finish_picture(p, first, m, err);
 	if (p->plan.is_extension) { /* each one returned the whole video so far */
 		first += n - 1;

@@ -3,17 +3,6 @@
 /* From bytes that came to files: parts are kept with their rows, and a file is made of
  * its kept parts where it must be converted, cut or joined. */
 #include "backend/engine/paid/paid.h"
-#include "backend/sandbox/sandbox.h"
-
-bool file_needs_work(const struct paid *p, const struct part *part);
-
-/* A kept part, to be read by the sandbox; `s` lives as long as `ret`. */
-struct part_source {
-	struct cache *cache;
-	const struct part *part;
-};
-void part_source(const struct paid *p, const struct part *part, struct part_source *s,
-	struct sandbox_source *ret);
 
 /* The pool. */
 int file_keep(struct paid *p, struct err *err);   /* the bytes of p->cur */

@@ -5,8 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "backend/engine/paid/paid_file.h"
-#include "backend/engine/paid/paid_wire.h"
+#include "backend/engine/paid/paid_part.h"
 #include "cache/base/mem.h"
 #include "cache/base/str.h"
 
@@ -137,7 +136,7 @@ int inputs_load_frame(struct paid *p, struct err *err)
 bool inputs_lack_frame(struct paid *p)
 {
 	const struct part *part = &p->part[p->cur[0]];
-	const struct part *before = wire_part_before(p, part);
+	const struct part *before = part_before(p, part);
 
 	if (!before || p->plan.is_extension)
 		return false;

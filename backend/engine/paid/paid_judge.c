@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "backend/engine/paid/paid_book.h"
-#include "backend/engine/paid/paid_file.h"
+#include "backend/engine/paid/paid_part.h"
 #include "backend/engine/paid/paid_rows.h"
 #include "cache/base/log.h"
 #include "cache/base/mem.h"
@@ -246,7 +246,7 @@ enum paid_state paid_take(struct job *j)
 
 		if (!part->bytes) {
 			end_without(p, i, any);
-		} else if (file_needs_work(p, part)) {
+		} else if (part_needs_work(p, part)) {
 			keeps = true;
 		} else {
 			end_output(p, part, OUTPUT_MADE, LEDGER_SETTLED, NULL);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+#include "backend/engine/paid/paid_part.h"
 #include "cache/base/clk.h"
 #include "cache/base/str.h"
 
@@ -22,18 +23,10 @@ static void make_prefix(struct paid *p)
 		(unsigned long long)id[0], (unsigned long long)id[1]);
 }
 
-const struct part *wire_part_before(const struct paid *p, const struct part *part)
-{
-	for (uint32_t i = 0; part->seg && i < p->n_parts; i++)
-		if (p->part[i].out == part->out && p->part[i].seg + 1 == part->seg)
-			return &p->part[i];
-	return NULL;
-}
-
 static void add_inputs(struct paid *p, const struct part *part, struct wire_job *w)
 {
 	const struct paid_inputs *in = &p->in;
-	const struct part *prev = wire_part_before(p, part);
+	const struct part *prev = part_before(p, part);
 
 	w->image = in->has_frame ? &in->frame : in->image;
 	w->n_images = in->has_frame ? 1 : in->n_images;

@@ -5,5 +5,3 @@
 
 /* p->call.wire for the parts of p->cur, with a folder of its own in the bucket. */
 void wire_fill(struct paid *p);
-/* The part that this one follows in its video; NULL: it is the first. */
-const struct part *wire_part_before(const struct paid *p, const struct part *part);
