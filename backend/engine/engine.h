@@ -77,8 +77,9 @@ typedef void (*engine_done_fn)(
  * the model's limits, -EPERM blocked word or remembered refusal, -EACCES program not
  * allowed, -EIO earlier outcome unknown, -EOPNOTSUPP backend cannot make this kind,
  * -ENOENT no such model. 0: `done` will run once. `req` is copied. A file that is
- * generated already completes with its record. `ret` may be NULL. */
-int engine_submit(struct engine *e, const struct request *req,
+ * generated already completes with its record. `key`: request_key of
+ * it; NULL: computed here. `ret` may be NULL. */
+int engine_submit(struct engine *e, const struct request *req, const struct digest *key,
 	const struct engine_who *who, enum engine_priority priority,
 	engine_done_fn done, void *user, struct ticket **ret, struct err *err);
 

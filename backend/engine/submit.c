@@ -123,28 +123,29 @@ static int check(struct engine *e, const struct request *req,
 	return r;
 }
 
-int engine_submit(struct engine *e, const struct request *req,
+int engine_submit(struct engine *e, const struct request *req, const struct digest *key,
 	const struct engine_who *who, enum engine_priority priority,
 	engine_done_fn done, void *user, struct ticket **ret, struct err *err)
 {
 	struct submission *s;
 	struct ticket *t;
-	struct digest key;
+	struct digest made;
 	struct err own = {0};
 	int r;
 
 	if (!request_is_file(req))
 		return err_set(err, EINVAL, "this path names no file");
-	if (request_key(req, e->ns, &key) < 0)
+	if (!key && request_key(req, e->ns, &made) < 0)
 		return err_oom(err);
-	r = check(e, req, who, &key, &own);
+	key = key ? key : &made;
+	r = check(e, req, who, key, &own);
 	if (r < 0) {
-		remember_refusal(e, req, &key, &own);
+		remember_refusal(e, req, key, &own);
 		if (err)
 			*err = own;
 		return r;
 	}
-	s = submission_new(e, req, who, priority, &key);
+	s = submission_new(e, req, who, priority, key);
 	if (!s)
 		return err_oom(err);
 	t = ticket_new(e, s, done, user, ret ? 2 : 1, &own);

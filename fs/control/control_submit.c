@@ -57,8 +57,8 @@ static int start(const struct control_call *call, const struct request *req, boo
 			return err_set(err, EBUSY, "too many files at once");
 		}
 	}
-	r = engine_submit(call->fs->engine, req, call->who, PRIORITY_BATCH, submitted,
-		s, NULL, err);
+	r = engine_submit(call->fs->engine, req, &key, call->who, PRIORITY_BATCH,
+		submitted, s, NULL, err);
 	if (r == 0)
 		return 0;
 	/* The deferred request answers for us, so that there is one answer. */

@@ -98,8 +98,8 @@ void pending_open(struct promptfs *fs, fuse_req_t req, struct node *n)
 			notifier_watch(fs->notifier, w);
 		}
 	}
-	r = engine_submit(fs->engine, &n->place.req, &who, PRIORITY_OPEN, on_done, w,
-		&ticket, &err);
+	r = engine_submit(fs->engine, &n->place.req, &n->key, &who, PRIORITY_OPEN,
+		on_done, w, &ticket, &err);
 	if (r < 0) {
 		if (waiter_claim(w))
 			waiter_reply(w, -r);

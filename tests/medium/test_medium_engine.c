@@ -20,7 +20,8 @@ static int submit_sample(struct bench *b, struct seen *s, struct err *err)
 {
 	scoped(request_finish) struct request r = sample();
 
-	return engine_submit(b->engine, &r, NULL, PRIORITY_OPEN, saw, s, NULL, err);
+	return engine_submit(
+		b->engine, &r, NULL, NULL, PRIORITY_OPEN, saw, s, NULL, err);
 }
 
 static struct bench *bench_of_samples(void)
@@ -86,8 +87,8 @@ static void has_its_models_limits(void)
 	struct err err = {0};
 
 	r.seconds = 99999;
-	CHECK_INT(
-		engine_submit(b->engine, &r, NULL, PRIORITY_OPEN, saw, &s, NULL, &err),
+	CHECK_INT(engine_submit(b->engine, &r, NULL, NULL, PRIORITY_OPEN, saw, &s, NULL,
+			  &err),
 		-EINVAL);
 	CHECK(strstr(err.why, "samples of at most"));
 	CHECK_INT(s.done, 0);

@@ -103,7 +103,8 @@ bool paid_new_verdict(struct paid *p)
 
 /* ---- when it cannot go on ---- */
 
-static void set_why(struct paid *p, int code, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void set_why(
+	struct paid *p, int code, const char *fmt, va_list ap)
 {
 	struct err err = {.code = code};
 

@@ -297,7 +297,7 @@ static inline int submit_as(struct bench *b, const char *prompt, uint32_t uid,
 	int rc;
 
 	snprintf(who.program, sizeof(who.program), "%s", program);
-	rc = engine_submit(b->engine, &r, &who, priority, saw, s, ticket, err);
+	rc = engine_submit(b->engine, &r, NULL, &who, priority, saw, s, ticket, err);
 	request_finish(&r);
 	return rc;
 }
@@ -314,7 +314,8 @@ static inline int submit_take(struct bench *b, const char *prompt, const char *c
 	int rc;
 
 	r.opt[OPT_COUNT] = strdup(count);
-	rc = engine_submit(b->engine, &r, NULL, PRIORITY_OPEN, saw, s, NULL, NULL);
+	rc = engine_submit(
+		b->engine, &r, NULL, NULL, PRIORITY_OPEN, saw, s, NULL, NULL);
 	request_finish(&r);
 	return rc;
 }

@@ -83,7 +83,7 @@ static void submit(uint32_t file)
 	*a = (struct asked){.file = file};
 	n_asked++;
 	n_waiting++;
-	r = engine_submit(sim.engine, &sim.world->file[file].req, &who,
+	r = engine_submit(sim.engine, &sim.world->file[file].req, NULL, &who,
 		dice_is(&sim.act, 80) ? PRIORITY_OPEN : PRIORITY_BATCH, on_done, a,
 		&a->ticket, &err);
 	if (r == 0)

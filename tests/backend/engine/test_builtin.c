@@ -16,8 +16,8 @@ static void a_picture_is_drawn_and_stored(void)
 	b->config.cache = b->cache;
 	b->config.latency_ms = 20;
 	CHECK_INT(engine_start(&b->config, &b->engine, &err), 0);
-	CHECK_INT(
-		engine_submit(b->engine, &r, NULL, PRIORITY_OPEN, saw, &s, NULL, &err),
+	CHECK_INT(engine_submit(b->engine, &r, NULL, NULL, PRIORITY_OPEN, saw, &s, NULL,
+			  &err),
 		0);
 	CHECK(wait_for(&s.done, 1));
 	CHECK_INT(s.ok, 1);

@@ -162,7 +162,8 @@ static int refuse(struct bench *b, const char *prompt, const char *model,
 	snprintf(who.program, sizeof(who.program), "%s", program);
 	if (value)
 		r.opt[opt] = strdup(value);
-	rc = engine_submit(b->engine, &r, &who, PRIORITY_OPEN, saw, &s, NULL, err);
+	rc = engine_submit(
+		b->engine, &r, NULL, &who, PRIORITY_OPEN, saw, &s, NULL, err);
 	if (rc == 0)
 		CHECK(wait_for(&s.done, 1));
 	request_finish(&r);

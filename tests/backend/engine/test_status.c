@@ -91,8 +91,8 @@ static void the_record_says_how_it_was_made(void)
 
 	r.opt[OPT_STYLE] = strdup("sketch");
 	request_key(&r, "local", &key);
-	CHECK_INT(
-		engine_submit(b->engine, &r, NULL, PRIORITY_OPEN, saw, &s, NULL, NULL),
+	CHECK_INT(engine_submit(b->engine, &r, NULL, NULL, PRIORITY_OPEN, saw, &s, NULL,
+			  NULL),
 		0);
 	CHECK(wait_for(&s.done, 1));
 	CHECK_INT(cache_find(b->cache, &key, &rec, NULL, NULL), 0);
@@ -128,8 +128,8 @@ static void a_text_is_measured_after_it_was_stored(void)
 	snprintf(r.model, sizeof(r.model), "gemini-pro");
 	r.type = MEDIA_TEXT;
 	request_key(&r, "local", &key);
-	CHECK_INT(
-		engine_submit(b->engine, &r, NULL, PRIORITY_OPEN, saw, &s, NULL, NULL),
+	CHECK_INT(engine_submit(b->engine, &r, NULL, NULL, PRIORITY_OPEN, saw, &s, NULL,
+			  NULL),
 		0);
 	CHECK(wait_for(&s.done, 1));
 	while (!rec.quality && clk_mono_ms() < end) {
