@@ -82,6 +82,36 @@ static void a_hint_is_honoured(void)
 	bench_end(b);
 }
 
+/* A pause has nothing in flight that is worth waiting for. The other job runs only when
+ * the first one has given back the only slot: it pauses then. */
+static void a_job_that_is_stopped_while_it_pauses(void)
+{
+	struct bench *b = bench_new();
+	struct seen paused = {0}, other = {0};
+	int64_t began;
+
+	b->config.max_concurrent = 1;
+	b->fake.fail_code = EBUSY;
+	b->fake.fail_transient = true;
+	b->fake.retry_after_ms = 50000;
+	atomic_store(&b->fake.fail_times, 1);
+	bench_start(b);
+	CHECK_INT(submit(b, "a red fox", &paused), 0);
+	CHECK(wait_for(&b->fake.begun, 1));
+	CHECK_INT(submit(b, "another one", &other), 0);
+	CHECK(wait_for(&other.done, 1));
+	CHECK_INT(other.ok, 1);
+	CHECK_INT(paused.done, 0);
+	began = clk_mono_ms();
+	engine_stop(b->engine);
+	CHECK(clk_mono_ms() - began < b->config.stop_timeout_ms / 2);
+	CHECK_INT(paused.done, 1);
+	CHECK_INT(paused.code, ECANCELED);
+	CHECK_STR(paused.why, "promptfs is stopping");
+	CHECK_INT(b->fake.begun, 2); /* never tried again */
+	bench_end(b);
+}
+
 static void remove_file(struct bench *b, const struct request *r)
 {
 	struct request_place place;
@@ -318,6 +348,7 @@ static void a_take_beyond_the_running_job_is_made_after_it(void)
 
 TAP_MAIN(TAP_CASE(a_failure_has_a_sentence_and_is_remembered),
 	TAP_CASE(only_transient_failures_are_tried_again), TAP_CASE(a_hint_is_honoured),
+	TAP_CASE(a_job_that_is_stopped_while_it_pauses),
 	TAP_CASE(a_providers_refusal_is_kept_until_rm),
 	TAP_CASE(a_provider_that_makes_nothing_is_a_protocol_error),
 	TAP_CASE(no_room_is_found_before_the_work),
