@@ -56,8 +56,13 @@ int plan_make(const struct plan_rule *rule, struct segments *ret, int64_t *ret_w
 	int64_t worst = 0, sum;
 	int r = price_worst(rule->scope, rule->named, rule->req, 1, &worst, err);
 
+	if (r == -ENOENT) {
+		if (err)
+			err->code = EDQUOT;
+		return err_wrap(err, -EDQUOT, "no price, no budget");
+	}
 	if (r < 0)
-		return r == -ENOENT ? err_wrap(err, -EDQUOT, "no price, no budget") : r;
+		return r;
 	r = plan_calls(rule, &plan, err);
 	if (r < 0)
 		return r;

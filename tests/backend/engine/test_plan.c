@@ -235,6 +235,7 @@ static void refuse(const struct model_row *named, const struct model_row *served
 
 	test_request(&r, "a red fox", file, "");
 	CHECK_INT(plan_make(&rule, &plan, &worst, &err), -code);
+	CHECK_INT(err.code, code);
 	if (!CHECK(strstr(err.why, why)))
 		printf("# %s\n", err.why);
 	CHECK_INT(plan.n, UNTOUCHED);
