@@ -44,6 +44,7 @@ check()
 		add 0 1 0
 		echo "== $name: FAILED ($((SECONDS - start)) s)"
 		printf '%s\n' "$out" | tail -n 200
+		return 1
 	fi
 }
 
@@ -81,12 +82,11 @@ tests()
 # build_and_test DIR CC "BUILD OPTIONS" TEST ARGUMENTS...
 build_and_test()
 {
-	local dir=$1 cc=$2 options=$3 before=$failed
+	local dir=$1 cc=$2 options=$3
 
 	shift 3
 	# shellcheck disable=SC2086
-	check "build $dir" build "$dir" "$cc" $options
-	[ "$failed" -eq "$before" ] && tests "$dir" "$@"
+	check "build $dir" build "$dir" "$cc" $options && tests "$dir" "$@"
 }
 
 sources()
@@ -97,7 +97,7 @@ sources()
 tidy()
 {
 	find cache backend fs -name '*.c' | sort |
-		xargs -n 4 -P "$(nproc)" clang-tidy -p "$1" --quiet
+		xargs -n 4 -P "$(nproc)" nice -n 19 clang-tidy -p "$1" --quiet
 }
 
 formatted()
@@ -108,51 +108,65 @@ formatted()
 # Neither analyser knows that scoped() frees; ASan's leak check does that part.
 analysed()
 {
-	cppcheck -q -j "$(nproc)" --enable=warning,portability --inline-suppr --std=c11 \
-		--error-exitcode=1 --suppress=missingIncludeSystem --suppress=varFuncNullUB \
-		--suppress=memleak \
+	nice -n 19 cppcheck -q -j "$(nproc)" --enable=warning,portability --inline-suppr \
+		--std=c11 --error-exitcode=1 --suppress=missingIncludeSystem \
+		--suppress=varFuncNullUB --suppress=memleak \
 		-D_GNU_SOURCE -I . \
 		cache backend fs
 }
 
-# Each fuzz target, starting from its corpus, for a few seconds.
-fuzz()
+# aside NAME COMMAND...: starts a check that takes what the tests leave of the machine;
+# `await NAME` says how it went.
+aside()
 {
-	local target name dir found=0
+	local name=$1
 
-	for target in "$1"/tests/fuzz/fuzz_*; do
-		[ -f "$target" ] && [ -x "$target" ] || continue
-		found=1
-		name=${target##*/fuzz_}
-		dir=$1/corpus/$name
-		mkdir -p "$dir"
-		cp tests/fuzz/corpus_"$name"/* "$dir" 2>/dev/null
-		check "fuzz $name" "$target" -max_total_time=5 -timeout=10 -rss_limit_mb=2048 \
-			-verbosity=0 -artifact_prefix="$1/" "$dir"
-	done
-	[ "$found" -eq 1 ] || check "fuzz targets in $1" false
+	shift
+	trap 'kill 0' INT # which what runs in the background does not hear
+	"$@" >"build-ci-asan/$name.log" 2>&1 &
+	asides[$name]=$!
 }
 
+await()
+{
+	local status=0
+
+	wait "${asides[$1]}" || status=$?
+	check "$1" said "build-ci-asan/$1.log" "$status"
+}
+
+said()
+{
+	cat "$1"
+	return "$2"
+}
+
+# Three builds, each for what only it can tell. gcc: all tests, with the tests of the
+# repository itself. clang with ASan and UBSan, built for libFuzzer: the product's tests
+# and the fuzz targets; what clang warns of, and what clang-tidy reads. clang with TSan:
+# what has threads.
 ci_matrix()
 {
+	local -A asides
+
 	export PROMPTFS_REQUIRE_FUSE=1
 	export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 	export ASAN_OPTIONS=detect_stack_use_after_return=1 TSAN_OPTIONS=second_deadlock_stack=1
 
 	check clang-format formatted
 	build_and_test build-ci-gcc gcc "--werror --buildtype=release"
-	build_and_test build-ci-clang clang "--werror" --suite unit --suite fuzz
-	check clang-tidy tidy build-ci-clang
-	check cppcheck analysed
-	PROMPTFS_TEST_SLOW=4 PROMPTFS_TEST_KILLS=8 build_and_test build-ci-asan clang \
-		"--werror -Db_sanitize=address,undefined -Db_lundef=false" \
-		-t 4 --suite unit --suite fuzz --suite integration
+	if check "build build-ci-asan" build build-ci-asan clang --werror -Dfuzz=true \
+		-Db_sanitize=address,undefined -Db_lundef=false; then
+		aside clang-tidy tidy build-ci-asan
+		aside cppcheck analysed
+		PROMPTFS_TEST_SLOW=4 PROMPTFS_TEST_KILLS=8 tests build-ci-asan \
+			-t 4 --suite unit --suite fuzz --suite integration
+		await clang-tidy
+		await cppcheck
+	fi
 	# ThreadSanitizer wants memory where it expects it.
 	PROMPTFS_TEST_SLOW=8 without_aslr build_and_test build-ci-tsan clang \
-		"--werror -Db_sanitize=thread -Db_lundef=false" -t 8 --suite unit --suite threads
-	check "build build-ci-fuzz" build build-ci-fuzz clang --werror -Dfuzz=true \
-		-Db_sanitize=address,undefined -Db_lundef=false
-	fuzz build-ci-fuzz
+		"--werror -Db_sanitize=thread -Db_lundef=false" -t 8 --suite threads
 }
 
 without_aslr()
