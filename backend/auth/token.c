@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "backend/auth/token_parts.h"
+#include "backend/auth/token_internal.h"
 #include "cache/base/clk.h"
 #include "cache/base/log.h"
 #include "cache/base/mem.h"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/auth/token_parts.h"
+#include "backend/auth/token_internal.h"
 #include "cache/base/clk.h"
 #include "cache/base/json.h"
 #include "cache/base/log.h"

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "backend/media/decode_parts.h"
+#include "backend/media/decode_internal.h"
 #include "cache/base/media_type.h"
 #include "cache/base/mem.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* PNG from memory to samples, in the confined process. Any thread, no globals. */
-#include "backend/media/decode_parts.h"
+#include "backend/media/decode_internal.h"
 
 #include <errno.h>
 #include <png.h>

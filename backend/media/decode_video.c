@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/media/decode_parts.h"
+#include "backend/media/decode_internal.h"
 #include "backend/media/demux.h"
 #include "cache/base/mem.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/media/join_parts.h"
+#include "backend/media/join_internal.h"
 #include "cache/base/mem.h"
 
 struct join {

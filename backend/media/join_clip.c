@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "backend/media/demux.h"
-#include "backend/media/join_parts.h"
+#include "backend/media/join_internal.h"
 #include "cache/base/mem.h"
 
 #define NAL_IDR 5

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "backend/media/join_parts.h"
+#include "backend/media/join_internal.h"
 
 #define HEAD 5 /* version, profile, compatibility, level, size of lengths */
 #define PROFILE_HIGH 100

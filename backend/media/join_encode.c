@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "backend/media/demux.h"
-#include "backend/media/join_parts.h"
+#include "backend/media/join_internal.h"
 #include "cache/base/mem.h"
 
 #define KEY_SECONDS 2 /* at most this far to seek */

@@ -4,7 +4,7 @@
 #include <libswscale/swscale.h>
 #include <string.h>
 
-#include "backend/media/join_parts.h"
+#include "backend/media/join_internal.h"
 
 void join_fitter_finish(struct join_fitter *t)
 {

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "backend/media/join_parts.h"
+#include "backend/media/join_internal.h"
 
 int join_add(struct join_samples *s, const struct mp4_sample *sample)
 {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/media/join_parts.h"
+#include "backend/media/join_internal.h"
 #include "cache/base/mem.h"
 
 /* The time scale: multiples of a frame rate, or what the first clip has. */

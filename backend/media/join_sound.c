@@ -4,7 +4,7 @@
 #include <libavutil/channel_layout.h>
 #include <string.h>
 
-#include "backend/media/join_parts.h"
+#include "backend/media/join_internal.h"
 #include "cache/base/mem.h"
 
 #define UNIT_MAX 4096    /* ticks of a packet; AAC has 1024, or 2048 */

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "backend/net/http_parts.h"
+#include "backend/net/http_internal.h"
 #include "cache/base/clk.h"
 #include "cache/base/mem.h"
 #include "cache/base/str.h"

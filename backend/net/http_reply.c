@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/net/http_parts.h"
+#include "backend/net/http_internal.h"
 #include "cache/base/clk.h"
 #include "cache/base/str.h"
 
