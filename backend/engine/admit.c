@@ -3,7 +3,6 @@
 #include "backend/engine/admit.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "backend/policy/limits.h"

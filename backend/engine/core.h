@@ -47,8 +47,9 @@ struct engine_rules {
 
 /* What is being made, and who waits for a slot. */
 struct engine_work {
-	size_t n_tickets;       /* whose `done` has not run */
-	size_t n_jobs;          /* L, as all but the last two */
+	/* L, all but the last two */
+	size_t n_tickets; /* whose `done` has not run */
+	size_t n_jobs;
 	struct flights flights; /* job keys and keys of files */
 	struct slots slots;
 	struct job *first, *last; /* oldest first */

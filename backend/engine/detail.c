@@ -2,7 +2,6 @@
 /* See detail.h. */
 #include "backend/engine/detail.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "cache/base/clk.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "backend/engine/errors.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

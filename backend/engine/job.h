@@ -73,7 +73,7 @@ void job_release_slot(struct job *j);
 void engine_dispatch(struct engine *e); /* gives free slots to who waits */
 
 /* For makers: what they wait for comes back as an event, of which there is one at a
- * time. After these, and after job_end and job_close, the job may be gone. */
+ * time. After job_pause, job_back_off, job_end and job_close the job may be gone. */
 void job_timer(struct job *j, int64_t until_ms); /* CLOCK_MONOTONIC */
 void job_work(struct job *j, void (*work)(struct pool_item *i));
 void job_store(struct job *j); /* outputs that have ended; then maker_ops.stored */

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* See local_maker.h. */
-#define LOG_TAG "engine"
 #include "backend/engine/local_maker.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "backend/engine/job.h"
 #include "cache/base/clk.h"

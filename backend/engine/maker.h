@@ -30,13 +30,14 @@ struct maker_ops {
 	 * can. */
 	int (*is_ready)(void *ctx, struct err *err);
 
-	/* The job exists and is in no list yet: it is queued for a slot now or later,
+	/* The job is new, or begins anew: it is queued for a slot now or later,
 	 * never begun from inside. mask: the takes to go on with, of an earlier mount;
 	 * 0: a new job. <0 with a sentence: nothing was begun. */
 	int (*start)(struct job *j, uint64_t mask, struct err *err);
 	/* It has a slot and a run. */
 	void (*begin)(struct job *j);
-	/* The timer or the pool item that it waits for is over. */
+	/* What it waits for is over: its timer, its pool item, or what it tells by
+	 * EVENT_DONE. */
 	void (*event)(struct job *j);
 	/* Outputs that had ended are stored, or were not; their readers know. */
 	void (*stored)(struct job *j);

@@ -4,7 +4,6 @@
 #include "backend/engine/measuring.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "backend/engine/place.h"
 #include "backend/quality/report.h"

@@ -28,7 +28,8 @@ struct run {
 	struct timer timer;
 	struct provider_job pj;
 	struct buf prompt, negative;
-	struct buf inputs; /* JSON: names and digests as they were read; "": not read */
+	struct buf
+		inputs; /* JSON: names and digests as read; whole once its maker says */
 	bool dropped[OPT_COUNT_]; /* options that the call did not honour */
 	const struct model_row
 		*served; /* who serves it: the named model or a stand-in */

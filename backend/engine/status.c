@@ -3,7 +3,6 @@
 #include "backend/engine/job.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "cache/base/clk.h"
 #include "cache/base/json.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Asking for a file: what can be said at once is said on the caller's thread; the rest,
  * joining or starting a job, happens on the loop. */
-#define LOG_TAG "engine"
 #include <errno.h>
 
 #include "backend/engine/admit.h"

@@ -71,6 +71,7 @@ LEVELS = (
     ("paid/paid_ask", "paid/paid_fetch", "paid/paid_file", "paid/paid_judge",
      "paid/paid_next", "paid/paid_reserve", "paid/paid_retry", "paid/paid_send"),
     ("paid/resume",),
+    ("paid/paid_open",),
     ("paid/paid_maker",),
     ("engine",),
 )

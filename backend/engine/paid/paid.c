@@ -27,7 +27,6 @@ static void parts_free(struct part *part, uint32_t n)
 		free(part[i].uri);
 		free(part[i].operation);
 		free(part[i].prefix);
-		free(part[i].served_by);
 		blob_writer_free(part[i].bytes);
 	}
 	free(part);
@@ -117,6 +116,8 @@ enum paid_state paid_fails(struct paid *p, const struct err *err)
 	struct err own = *err;
 
 	p->why = own;
+	if (!p->why.code) /* it failed, whoever forgot to say how */
+		p->why.code = EIO;
 	return PAID_GIVE_BACK;
 }
 

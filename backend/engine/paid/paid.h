@@ -95,7 +95,7 @@ struct part {
 	uint64_t id;             /* its row */
 	int64_t held_ud, charged_ud, sent_ms;
 	uint64_t blob_id, blob_size;
-	char *uri, *operation, *prefix, *served_by;
+	char *uri, *operation, *prefix;
 	struct blob_writer *bytes; /* arrived, not stored yet */
 };
 

@@ -3,7 +3,6 @@
 #include "backend/engine/paid/paid_file.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "backend/engine/paid/paid_part.h"
 #include "cache/base/mem.h"

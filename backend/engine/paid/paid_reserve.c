@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* The states of money before anything is sent, and of what is given back. */
-#define LOG_TAG "engine"
 #include "backend/engine/paid/paid_reserve.h"
 
 #include <errno.h>

@@ -38,8 +38,7 @@ enum paid_state paid_unsend(struct job *j)
 enum paid_state paid_retry(struct job *j)
 {
 	struct paid *p = paid_of(j);
-	const struct verdict *v = p->call.verdict;
-	int64_t hint = v ? v->retry_after_ms : -1, delay;
+	int64_t delay;
 
 	if (p->commit.err.code) {
 		log_warn("the ledger could not be changed: %s", p->commit.err.why);
@@ -47,7 +46,7 @@ enum paid_state paid_retry(struct job *j)
 	}
 	paid_call_clear(p);
 	if (p->is_stopping || p->why.code == EACCES ||
-		!may_retry(p, &p->why, hint, &delay))
+		!may_retry(p, &p->why, -1, &delay))
 		return PAID_GIVE_BACK;
 	job_back_off(j, delay, &p->why);
 	return PAID_WAITS;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* See paid_rows.h. */
-#define LOG_TAG "engine"
 #include "backend/engine/paid/paid_rows.h"
 
 #include <errno.h>
@@ -9,7 +8,6 @@
 #include "backend/engine/plan.h"
 #include "backend/engine/place.h"
 #include "cache/base/clk.h"
-#include "cache/base/log.h"
 #include "cache/base/mem.h"
 
 /* ---- what an earlier attempt left ---- */
@@ -39,9 +37,8 @@ static bool copy_row(struct part *part, const struct ledger_row *row)
 	part->uri = copy(row->uri);
 	part->operation = copy(row->operation);
 	part->prefix = copy(row->prefix);
-	part->served_by = copy(row->served_by);
 	return (part->uri || !row->uri) && (part->operation || !row->operation) &&
-	       (part->prefix || !row->prefix) && (part->served_by || !row->served_by);
+	       (part->prefix || !row->prefix);
 }
 
 /* Nobody else owns it: it gives way to the rows of this job. */

@@ -74,7 +74,8 @@ enum paid_state paid_mark(struct job *j)
 		.served_by = j->run->served->name,
 		.prefix = p->call.prefix[0] ? p->call.prefix : NULL};
 
-	if (p->http.err.code) /* no token; its rows are reserved still */
+	/* Without a token its rows are reserved still. */
+	if (p->http.request.auth != AUTH_NONE && !p->http.bearer)
 		return paid_not_sent(p, &p->http.err);
 	rows_move(p, &sent);
 	return PAID_WAITS;

@@ -24,7 +24,6 @@ struct left {
 	size_t n_reserved;
 	struct ledger_row *row; /* sent and accepted */
 	size_t n;
-	bool is_short; /* of memory */
 };
 
 static int add_reserved(struct left *l, uint64_t id)
