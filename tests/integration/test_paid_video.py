@@ -144,6 +144,17 @@ class Videos(unittest.TestCase):
         self.assertVideo(read(path), 15)
         self.assertEqual(self.billed(), 15 * LITE)
 
+    def test_the_first_segment_of_a_take_has_no_frame_of_another(self):
+        """count=2: the second video begins like the first, without a picture."""
+        mount = self.mounted()
+        folder = mount.path("videos/a boat", MODEL, "count=2")
+        self.assertVideo(read(os.path.join(folder, "16s.mp4")), 16)
+        self.assertVideo(read(os.path.join(folder, "16s-2.mp4")), 16)
+        bodies = [json.loads(r["body"]) if isinstance(r["body"], str) else r["body"]
+                  for r in self.cloud.requests(method="predictLongRunning")]
+        self.assertEqual(["image" in body["instances"][0] for body in bodies],
+                         [False, True, False, True])
+
     def test_what_is_shown_is_what_is_reserved(self):
         """The plan and the worst case of .cost, while the calls are under way."""
         bucket = f"bucket={cloudfix.BUCKET}"

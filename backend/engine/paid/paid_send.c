@@ -85,9 +85,10 @@ enum paid_state paid_mark(struct job *j)
 static void note_body(struct paid *p)
 {
 	const struct buf *body = &p->http.request.body;
+	const struct wire_job *w = &p->call.wire;
 
 	buf_clear(&p->call.sent);
-	if (!p->in.n_images && !p->in.has_frame && !p->in.has_last)
+	if (!w->n_images && !w->last)
 		buf_add(&p->call.sent, body->data, body->len);
 }
 

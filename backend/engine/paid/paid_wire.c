@@ -28,8 +28,11 @@ static void add_inputs(struct paid *p, const struct part *part, struct wire_job 
 	const struct paid_inputs *in = &p->in;
 	const struct part *prev = part_before(p, part);
 
-	w->image = in->has_frame ? &in->frame : in->image;
-	w->n_images = in->has_frame ? 1 : in->n_images;
+	/* A frame is of the segment before, not of whatever was bought before. */
+	bool goes_on = prev && !p->plan.is_extension && in->has_frame;
+
+	w->image = goes_on ? &in->frame : in->image;
+	w->n_images = goes_on ? 1 : in->n_images;
 	w->last = in->has_last && part->seg + 1u == p->plan.n ? &in->last : NULL;
 	if (p->plan.is_extension && prev)
 		w->video_uri = prev->uri;
