@@ -58,8 +58,8 @@ static int over_budget(struct reserve_op *o, const struct ledger_limit *l,
 	usd(cost_ud, cost);
 	usd(left, rest);
 	return err_set(&o->err, EDQUOT,
-		"this would cost %s USD and %s USD of %s is left; raise it with "
-		"-o %s=...",
+		"this would cost %s USD and %s USD of %s is left; "
+		"raise it with -o %s=...",
 		cost, rest, whose[l->period][l->is_per_user],
 		l->is_per_user ? "budget_uid" : "budget");
 }

@@ -114,8 +114,8 @@ static int read_answer(
 
 	if (t->cred.kind == CREDENTIALS_METADATA && !a->is_metadata)
 		return err_set(err, EACCES,
-			"what answers at %s is not the metadata "
-			"server; " NO_CREDENTIALS,
+			"what answers at %s is not "
+			"the metadata server; " NO_CREDENTIALS,
 			t->cred.metadata_host);
 	if (a->status != 200)
 		return refused(t, a->status, o, err);
@@ -275,8 +275,8 @@ static int ask_metadata(struct token_source *t, struct err *err)
 		.timeout_ms = METADATA_TIMEOUT_MS};
 
 	snprintf(url, sizeof(url),
-		"http://%.300s/computeMetadata/v1/instance/service-accounts/default/"
-		"token",
+		"http://%.300s/computeMetadata/v1/"
+		"instance/service-accounts/default/token",
 		t->cred.metadata_host);
 	return send(t, &req, err);
 }

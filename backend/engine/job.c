@@ -239,8 +239,8 @@ static bool serve_from_memory(struct job *j, struct made *m)
 		return false;
 	err_set(&err, ENOSPC,
 		"the store is full: this file is served from memory until there is "
-		"room, and is lost if promptfs ends before; free some, or run promptfs "
-		"prune");
+		"room, and is lost if promptfs ends before; "
+		"free some, or run promptfs prune");
 	log_error("%s", err.why);
 	job_tell(j, m->out.take, &m->rec, NULL);
 	if (request_display(&m->req, &path) == 0)

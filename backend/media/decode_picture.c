@@ -23,8 +23,8 @@ int picture_alloc(struct picture *p, uint32_t width, uint32_t height, int channe
 	if (width > PICTURE_MAX_SIDE || height > PICTURE_MAX_SIDE ||
 		(uint64_t)width * height > PICTURE_MAX_AREA)
 		return err_set(err, EPROTO,
-			"not decodable: %ux%u is larger than %d pixels a side or %u in "
-			"all",
+			"not decodable: %ux%u is larger than "
+			"%d pixels a side or %u in all",
 			width, height, PICTURE_MAX_SIDE, PICTURE_MAX_AREA);
 	p->px = new_array(uint8_t, (size_t)width * height * (size_t)channels);
 	if (!p->px)

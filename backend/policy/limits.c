@@ -231,8 +231,8 @@ static int check_option(const struct model_row *row, const struct request *req,
 	if (!value) {
 		if (rule->is_taken && rule->form == FORM_INPUTS && rule->min > 0)
 			return err_set(err, EINVAL,
-				"%s needs a picture of /inputs: add %s=NAME to the "
-				"path",
+				"%s needs a picture of /inputs: "
+				"add %s=NAME to the path",
 				row->name, option_name(id));
 		return 0;
 	}
@@ -254,15 +254,14 @@ static int check_together(
 			"last= needs a first picture: add image=NAME to the path");
 	if (limits_seed(req, &s) && (double)s > seed->max)
 		return err_set(err, EINVAL,
-			"take %u of seed=%s would be above the largest seed %.0f; use "
-			"a "
-			"smaller one",
+			"take %u of seed=%s would be above "
+			"the largest seed %.0f; use a smaller one",
 			req->take, req->opt[OPT_SEED], seed->max);
 	if (req->opt[OPT_SEED] && req->opt[OPT_WATERMARK] &&
 		!strcmp(req->opt[OPT_WATERMARK], "on"))
 		return err_set(err, EINVAL,
-			"%s takes a seed only with watermark=off; leave watermark=on "
-			"out",
+			"%s takes a seed only with watermark=off; "
+			"leave watermark=on out",
 			row->name);
 	return 0;
 }

@@ -263,8 +263,8 @@ static void not_found(const cJSON *error, const char *words, struct verdict *v)
 {
 	if (!error)
 		verdict_set(v, VERDICT_REJECTED, ENOENT,
-			"the server does not know this address; is the endpoint "
-			"right?");
+			"the server does not know this address; "
+			"is the endpoint right?");
 	else if (strstr(words, "gs://"))
 		verdict_set(v, VERDICT_REJECTED, ENOENT,
 			"the provider did not find an input: %s", words);
@@ -306,8 +306,8 @@ static void other_status(const struct wire_response *a, const cJSON *error,
 			words);
 	else if (a->status == 200 && error)
 		verdict_set(v, VERDICT_UNKNOWN, EIO,
-			"the provider reported an error, and the request may have been "
-			"charged: %s",
+			"the provider reported an error, "
+			"and the request may have been charged: %s",
 			words);
 	else if (a->status == 200)
 		verdict_set(v, VERDICT_UNUSABLE, EPROTO,

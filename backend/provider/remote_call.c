@@ -37,8 +37,8 @@ static int check_input(const struct remote *r, const struct wire_input *in,
 			"an input of %s= is neither a PNG nor a JPEG picture", option);
 	if (max && in->len > max)
 		return err_set(err, EINVAL,
-			"an input of %s= is above %d MiB, the most that the provider "
-			"takes",
+			"an input of %s= is above %d MiB, "
+			"the most that the provider takes",
 			option, (int)(max >> 20));
 	return 0;
 }

@@ -149,8 +149,8 @@ static int check(const struct render_spec *s, enum media_type type, struct err *
 		s->height > RENDER_SIDE_MAX ||
 		(int64_t)s->width * s->height > RENDER_PICTURE_PIXELS_MAX)
 		return err_set(err, EINVAL,
-			"the renderer cannot draw %dx%d: sides up to %d, %d pixels in "
-			"all",
+			"the renderer cannot draw %dx%d: "
+			"sides up to %d, %d pixels in all",
 			s->width, s->height, RENDER_SIDE_MAX,
 			RENDER_PICTURE_PIXELS_MAX);
 	return 0;

@@ -13,8 +13,8 @@
 
 static const char help[] =
 	"usage: promptfs models [--json] [-o OPT[,OPT...]]\n"
-	"The catalogue: what can be asked for and what it costs. Needs no mount and no "
-	"store.\n"
+	"The catalogue: what can be asked for and what it costs. "
+	"Needs no mount and no store.\n"
 	"\n"
 	"  -j, --json         everything the catalogue says\n"
 	"  -o, --option=OPT   options as for a mount, such as catalog=FILE\n"

@@ -26,8 +26,8 @@ struct mount_args {
 static const char help[] =
 	"usage: promptfs [-f] [-d] [-o OPT[,OPT...]] [SOURCE] MOUNTPOINT\n"
 	"       promptfs COMMAND [--help] ...\n"
-	"A filesystem in which every prompt is a path: open it and the media is "
-	"there.\n"
+	"A filesystem in which every prompt is a path: "
+	"open it and the media is there.\n"
 	"SOURCE is a label, for fstab and df.\n"
 	"\n"
 	"  -f, --foreground   stay in the foreground, log to standard error\n"

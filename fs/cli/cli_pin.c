@@ -7,8 +7,8 @@
 
 static const char help[] =
 	"usage: promptfs pin [--undo] [-o OPT[,OPT...]] PATH...\n"
-	"Lists a prompt though nothing of it is generated yet, so that a file manager "
-	"shows\n"
+	"Lists a prompt though nothing of it is generated yet, "
+	"so that a file manager shows\n"
 	"it; keeps a file's removed draws from promptfs prune. Spends nothing.\n"
 	"\n"
 	"  -u, --undo         no longer\n"

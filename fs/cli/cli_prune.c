@@ -17,13 +17,13 @@
 #define AGE_MAX_MS (36500 * DAY_MS)
 
 static const char help[] =
-	"usage: promptfs prune [--older-than TIME] [--at-most SIZE] [--dry-run | "
-	"--yes]\n"
+	"usage: promptfs prune [--older-than TIME] "
+	"[--at-most SIZE] [--dry-run | --yes]\n"
 	"                      [-o OPT[,OPT...]] [MOUNTPOINT]\n"
-	"Frees what rm left in .history; nothing else. Says what it would free and "
-	"asks\n"
-	"first; without a terminal and without --yes it only says so. Pinned files "
-	"stay.\n"
+	"Frees what rm left in .history; nothing else. "
+	"Says what it would free and asks\n"
+	"first; without a terminal and without --yes it only says so. "
+	"Pinned files stay.\n"
 	"\n"
 	"  -a, --older-than=TIME  only what was removed that long ago: 12h, 30d, 8w\n"
 	"  -m, --at-most=SIZE     stop after freeing this much: 500M, 10G\n"
@@ -146,16 +146,16 @@ static int take_option(void *args, int letter, const char *value, struct err *er
 		if (parse_suffixed(value, ages, ARRAY_SIZE(ages), AGE_MAX_MS,
 			    &rule->age_ms) < 0)
 			return err_set(err, EINVAL,
-				"--older-than takes a time such as 12h or 30d, not "
-				"\"%s\"",
+				"--older-than takes a time such as "
+				"12h or 30d, not \"%s\"",
 				value);
 		return 0;
 	case 'm':
 		if (parse_suffixed(value, sizes, ARRAY_SIZE(sizes), INT64_C(1) << 50,
 			    &rule->at_most_bytes) < 0)
 			return err_set(err, EINVAL,
-				"--at-most takes a size such as 500M or 10G, not "
-				"\"%s\"",
+				"--at-most takes a size such as "
+				"500M or 10G, not \"%s\"",
 				value);
 		return 0;
 	case 'n':

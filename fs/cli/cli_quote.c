@@ -13,17 +13,17 @@
 
 static const char help[] =
 	"usage: promptfs quote [--order=value] [-o OPT[,OPT...]] PATH... | -\n"
-	"What files would cost, by the catalogue, and what is left of the budget; "
-	"spends\n"
+	"What files would cost, by the catalogue, "
+	"and what is left of the budget; spends\n"
 	"nothing.\n"
 	"\n"
-	"PATH is a file of a mounted promptfs, or begins with /prompts/ or /videos/ "
-	"and means\n"
-	"the store that -o state= names. \"-\" reads paths from standard input, one a "
-	"line.\n"
+	"PATH is a file of a mounted promptfs, "
+	"or begins with /prompts/ or /videos/ and means\n"
+	"the store that -o state= names. "
+	"\"-\" reads paths from standard input, one a line.\n"
 	"\n"
-	"  -r, --order=ORDER  given (default), or value: most quality per dollar "
-	"first\n"
+	"  -r, --order=ORDER  given (default), or value: "
+	"most quality per dollar first\n"
 	"  -o, --option=OPT   options as for a mount\n"
 	"  -h, --help         this text\n";
 

@@ -21,12 +21,12 @@ static const char help[] =
 	"Either way\n"
 	"the file can be opened again, and that is a new call with a new price.\n"
 	"\n"
-	"  -p, --paid[=USD]   it was paid: all that was held, or so much of it. It "
-	"stays\n"
+	"  -p, --paid[=USD]   it was paid: all that was held, "
+	"or so much of it. It stays\n"
 	"                     spent; the rest goes back to the budget\n"
 	"  -n, --not-paid     it was not: all that was held goes back to the budget\n"
-	"  -o, --option=OPT   options as for a mount: state= and backend= say which "
-	"store\n"
+	"  -o, --option=OPT   options as for a mount: "
+	"state= and backend= say which store\n"
 	"  -h, --help         this text\n";
 
 struct settle_args {

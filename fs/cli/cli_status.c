@@ -17,8 +17,8 @@
 
 static const char help[] =
 	"usage: promptfs status [-w] [-o OPT[,OPT...]] [MOUNTPOINT]\n"
-	"What is in flight, and how full the store is. Without MOUNTPOINT, the one "
-	"that is\n"
+	"What is in flight, and how full the store is. "
+	"Without MOUNTPOINT, the one that is\n"
 	"mounted; with -o state=DIR, that store.\n"
 	"\n"
 	"  -w, --watch        keep watching until interrupted\n"

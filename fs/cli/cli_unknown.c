@@ -11,16 +11,16 @@
 
 static const char help[] =
 	"usage: promptfs unknown [-o OPT[,OPT...]] [MOUNTPOINT]\n"
-	"Lists calls that may have been paid though their answer did not arrive. They "
-	"count\n"
+	"Lists calls that may have been paid though their answer did not arrive. "
+	"They count\n"
 	"as spent and are never sent again by themselves. Look into the provider's "
 	"bill, then\n"
-	"say with promptfs settle what became of them. What a bucket still holds of "
-	"them is\n"
+	"say with promptfs settle what became of them. "
+	"What a bucket still holds of them is\n"
 	"taken over by itself, when the store is mounted.\n"
 	"\n"
-	"  -o, --option=OPT   options as for a mount: state= and backend= say which "
-	"store\n"
+	"  -o, --option=OPT   options as for a mount: "
+	"state= and backend= say which store\n"
 	"  -h, --help         this text\n";
 
 static void show_call(void *user, const cJSON *answer)

@@ -90,8 +90,8 @@ static int add(struct path_list *l, const struct mount_table *t, const char *pat
 	if (l->n && (!mountpoint != !l->mountpoint ||
 			    (mountpoint && strcmp(mountpoint, l->mountpoint))))
 		return err_set(err, EINVAL,
-			"%.120s is in another store than the paths before; one at a "
-			"time",
+			"%.120s is in another store than the paths before; "
+			"one at a time",
 			path);
 	if (!l->n)
 		l->mountpoint = steal_ptr(mountpoint);

@@ -216,8 +216,8 @@ int config_check_limits(const struct config *c, struct err *err)
 				continue;
 			return err_set(err, EINVAL,
 				"budget_uid: the limit of user %" PRIu32
-				" per %s is above that of each user, which holds for "
-				"him too",
+				" per %s is above that of each user, "
+				"which holds for him too",
 				own->uid, period_names[own->period]);
 		}
 	}

@@ -197,8 +197,8 @@ int control_settle(const struct control_call *call, struct err *err)
 		return r;
 	if (row.state != LEDGER_UNKNOWN)
 		r = err_set(err, EINVAL,
-			"call %" PRId64 " is not unknown but %s; there is nothing to "
-			"settle",
+			"call %" PRId64 " is not unknown but %s; "
+			"there is nothing to settle",
 			id, ledger_state_name(row.state));
 	if (r == 0)
 		r = settle(call, &row, &charged_ud, err);

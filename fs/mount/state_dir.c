@@ -58,13 +58,13 @@ static int check_store(int dir_fd, const char *path, struct err *err)
 			       : err_errno(err, errno, "%.150s/" STORE_FILE, path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, EACCES,
-			"%.150s/" STORE_FILE " is not a file of its own but a link or "
-			"a device",
+			"%.150s/" STORE_FILE " is not a file of its own "
+			"but a link or a device",
 			path);
 	if (st.st_nlink > 1)
 		return err_set(err, EACCES,
-			"%.150s/" STORE_FILE " has another name elsewhere; remove that "
-			"hard link",
+			"%.150s/" STORE_FILE " has another name elsewhere; "
+			"remove that hard link",
 			path);
 	if (st.st_uid != geteuid())
 		return err_set(err, EACCES,

@@ -76,8 +76,8 @@ static int check_dead(int code, const char *given, struct err *err)
 {
 	if (code == ENOTCONN)
 		return err_set(err, EBUSY,
-			"%.100s has a mount whose process died; run \"fusermount3 -u "
-			"%.60s\"",
+			"%.100s has a mount whose process died; "
+			"run \"fusermount3 -u %.60s\"",
 			given, given);
 	return err_errno(err, code, "mount point %.150s", given);
 }
@@ -113,8 +113,8 @@ int precheck_mount(
 			mountpoint, c->state);
 	if (state && is_inside(state, path))
 		return err_set(err, EINVAL,
-			"the store %.100s is inside the mount point %.100s; choose "
-			"another",
+			"the store %.100s is inside the mount point %.100s; "
+			"choose another",
 			c->state, mountpoint);
 	*ret = steal_ptr(path);
 	return 0;

@@ -126,9 +126,8 @@ static void *stat_main(void *user)
 	bool alone = leave_descriptors();
 
 	if (!alone)
-		log_warn("cannot leave the descriptor table (%s); first opens go on "
-			 "without "
-			 "a forced stat",
+		log_warn("cannot leave the descriptor table (%s); "
+			 "first opens go on without a forced stat",
 			strerror(errno));
 	pthread_mutex_lock(&t->mutex);
 	t->stat_ready = true;

@@ -194,10 +194,9 @@ enum paid_state paid_results(struct job *j)
 		return paid_unknown(p, "the answer came and could not be stored: %s",
 			strerror(-failed));
 	if (row_is_text(j->run->served))
-		return take_text(p) < 0
-			       ? paid_unknown(p, "the answer came and could not be "
-						 "stored")
-			       : PAID_TAKE;
+		return take_text(p) < 0 ? paid_unknown(p, "the answer came and could "
+							  "not be stored")
+					: PAID_TAKE;
 	take_inline(p);
 	copy_uris(p);
 	p->asking.fetches = 0;

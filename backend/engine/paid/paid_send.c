@@ -136,8 +136,8 @@ enum paid_state paid_answered(struct job *j)
 		return not_taken(p);
 	if (a->fate == HTTP_SENT || (a->fate == HTTP_CUT && a->status == 200))
 		return paid_unknown(p,
-			"the request was sent and its answer was lost (%.120s); it may "
-			"be paid",
+			"the request was sent and its answer was lost (%.120s); "
+			"it may be paid",
 			p->http.err.code ? p->http.err.why : "cut");
 	remote_read(p->net->remote, &p->call.wire, response_wire(p->http.response, a),
 		p->call.verdict);

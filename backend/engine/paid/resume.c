@@ -170,9 +170,8 @@ static int commit_unknown(struct engine *e, const struct ledger_row *row,
 void resume_lost(struct network *net)
 {
 	struct engine *e = net->e;
-	static const char why[] =
-		"promptfs ended before the provider's answer came; the request may be "
-		"paid";
+	static const char why[] = "promptfs ended before the provider's answer came; "
+				  "the request may be paid";
 	struct left l = {.net = net, .e = e};
 
 	ledger_each_open(e->cache, NULL, on_row, &l);

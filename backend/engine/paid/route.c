@@ -63,8 +63,8 @@ static const struct model_row *gone(
 {
 	if (successor)
 		err_set(err, ENOENT,
-			"the provider no longer has %s; use %s, or mount with "
-			"fallback=on",
+			"the provider no longer has %s; use %s, "
+			"or mount with fallback=on",
 			row->name, successor->name);
 	else
 		err_set(err, ENOENT,
