@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The operations that change a file that is there: remove, quality, pin. */
+/* The operations that change a file that is there: remove, quality, pin. Asked from any
+ * thread but the loop's, done on the store thread. */
 #include <errno.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* What was made is stored: index, listing, totals and the end of what was paid for it,
- * in one commit. */
+ * in one commit. Asked from any thread but the loop's, done on the store thread. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Commit 1 of a paid job: does it fit, and then it is held. */
+/* Commit 1 of a paid job: does it fit, and then it is held. Asked from any thread, done
+ * and told on the store thread. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The ledger's tables and totals inside transactions. */
+/* The ledger's tables and totals inside transactions. Writing: store thread; reading:
+ * any. */
 #define LOG_TAG "ledger"
 #include <errno.h>
 #include <inttypes.h>

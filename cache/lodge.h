@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* Bytes that the store had no room for, inside cache/. See cache_lodge. */
+/* Bytes that the store had no room for, inside cache/. See cache_lodge. Any thread; one
+ * lock inside. */
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* What the files of cache/ share about an open store; nobody else includes this. */
+/* What the files of cache/ share about an open store; nobody else includes this. The
+ * fields say whose they are. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>

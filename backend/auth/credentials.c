@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See credentials.h. */
 #include "backend/auth/credentials.h"
 
 #include <errno.h>

@@ -2,7 +2,8 @@
 #pragma once
 /* Who we are to a provider: found in files and the environment as Google's and OpenAI's
  * own tools find it. No network here. Secrets live in this struct and nowhere else:
- * they reach no log, no error, no virtual file. */
+ * they reach no log, no error, no virtual file. Whoever reads them owns them; reading
+ * blocks, so it is done before the loop runs. */
 #include <stdint.h>
 
 #include "backend/auth/jwt.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See jwt.h. */
 #include "backend/auth/jwt.h"
 
 #include <errno.h>

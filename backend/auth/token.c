@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Who waits for a token, and when to ask for the next: see token.h. */
 #define LOG_TAG "token"
 #include "backend/auth/token.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See token_command.h. */
 #include "backend/auth/token_command.h"
 
 #include <errno.h>

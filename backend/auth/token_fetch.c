@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* How a token is asked for: of a token server, of the metadata server, of a command, or
+ * signed by ourselves. See token_parts.h. */
 #define LOG_TAG "token"
 #include <errno.h>
 #include <stdio.h>

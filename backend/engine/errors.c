@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See errors.h. */
 #include "backend/engine/errors.h"
 
 #include <pthread.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See flight.h. */
 #include "backend/engine/flight.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See slots.h. */
 #include "backend/engine/slots.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Who waits for a job. */
+/* Who waits for a job. The loop thread. */
 #include "backend/engine/job.h"
 
 #include <errno.h>

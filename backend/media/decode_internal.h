@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* What decode_picture.c is made of; others include decode_picture.h. */
+/* What decode_picture.c is made of; others include decode_picture.h. Any thread, no
+ * globals. */
 #include "backend/media/decode_picture.h"
 
 /* Checks the limits, then sets all members of an empty picture. -EPROTO, -ENOMEM. */

@@ -7,7 +7,9 @@
  *	join_encode.c  pictures decoded and encoded anew, join_fit.c in another size
  *	join_config.c  what decoders are told first
  *	join_keep.c    lists
- *	join_sound.c   packets of sound, and silence */
+ *	join_sound.c   packets of sound, and silence
+ *
+ * All of it belongs to one joining, in the thread that called join.h. */
 #include <libavcodec/avcodec.h>
 
 #include "backend/media/join.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* models.json, as embed.py puts it into the binary. */
+/* models.json, as embed.py puts it into the binary. Constant: any thread. */
 #include <stddef.h>
 
 extern const char models_json[];

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* A state machine over bytes as they arrive, with a fast loop for base64: see filter.h.
+ */
 #include "backend/net/filter.h"
 
 #include <endian.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* Calls on their way through curl, which waits on the loop: see http.h. What comes back
+ * is read in http_reply.c. */
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* What came back: headers, the status, and how a failed transfer is told. The loop's
+ * thread; the call is its maker's. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

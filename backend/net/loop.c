@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See loop.h. */
 #include "backend/net/loop.h"
 
 #include <errno.h>

@@ -5,7 +5,8 @@
  * An item is a struct inside its owner's struct: handing one over never allocates, so
  * the queue's memory is what its owners keep. Jobs go before background work, but of
  * eight items one is background work if some waits; half of the threads at most do
- * background work, so that jobs never wait for all of it. */
+ * background work, so that jobs never wait for all of it. Handing over: any thread.
+ * `work` runs on a thread of the pool, `done` on the loop's. */
 #include <stdatomic.h>
 #include <stdbool.h>
 

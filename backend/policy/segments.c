@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* How a long video is divided into calls. */
+/* How a long video is divided into calls. Pure. */
 #include <errno.h>
 #include <string.h>
 

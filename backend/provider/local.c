@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See local.h. */
 #include "backend/provider/local.h"
 
 #include <errno.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* The built-in renderer as a provider: free, offline, and the same bytes for the same
- * prompt, model, options, take and draw. */
+ * prompt, model, options, take and draw. The engine owns it. Steps on the loop thread,
+ * work on the pool. */
 #include "backend/provider/provider.h"
 #include "cache/base/digest.h"
 

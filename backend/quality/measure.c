@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See measure.h. */
 #include "backend/quality/measure.h"
 
 #include <errno.h>

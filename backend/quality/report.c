@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See report.h. */
 #include "backend/quality/report.h"
 
 #include <errno.h>

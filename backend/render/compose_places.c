@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The layers of each place, from back to front. */
+/* The layers of each place, from back to front. On the scene's thread. */
 #include "backend/render/compose.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* stage_frame: where everything is at a time. */
+/* stage_frame: where everything is at a time. The video's thread. */
 #include <errno.h>
 #include <string.h>
 

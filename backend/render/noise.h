@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* Deterministic noise from integer hashes: equal arguments, equal results. Inline,
- * because painters call it some millions of times. */
+ * because painters call it some millions of times. Pure. */
 #include <stdint.h>
 
 static inline uint32_t hash32(uint32_t x)

@@ -2,7 +2,8 @@
 #pragma once
 /* What every painter works with: colours as four floats, and tiles, windows of rows
  * into a picture. Colours are display-referred (sRGB, 0..1), premultiplied in tiles;
- * colours given as arguments are straight with a fourth lane of 1. No I/O, no state. */
+ * colours given as arguments are straight with a fourth lane of 1. No I/O, no state.
+ * Any thread. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>

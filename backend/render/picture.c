@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* render_picture: all layers onto bands of one frame, the technique, the file. */
+/* render_picture: all layers onto bands of one frame, the technique, the file. The
+ * caller's thread, and one beside it (bands.h). */
 #include <errno.h>
 
 #include "backend/media/encode_picture.h"

@@ -2,7 +2,7 @@
 #pragma once
 /* A scene made ready to move: each group of layers that moves alike is painted once
  * into a texture; a frame only lays the textures on each other and scatters the
- * particles. */
+ * particles. The video that it is made for owns it; one thread. */
 #include "backend/render/plane.h"
 #include "backend/render/scene.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* Animals, people, vessels and buildings as small illustrations: outlines with a role
- * for the colour and a joint for the movement, lit by the scene's light. */
+ * for the colour and a joint for the movement, lit by the scene's light. Any thread, no
+ * globals. */
 #include "backend/render/scene.h"
 
 enum habitat { ON_GROUND, ON_WATER, IN_WATER, IN_AIR };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* The outlines. Each text is "<role><joint> points" on a box of 100 x 100, feet at 100,
- * looking to the right, drawn in order. Roles: b body, s its shade, m its lit side,
- * l light, a accent, k black, w a light that shines by itself. Joints: . none, t tail
- * (swings about its first point), u wing (beats), h head (nods). */
+ * looking to the right, drawn in order. Roles: b body, s its shade, m its lit side, l
+ * light, a accent, k black, w a light that shines by itself. Joints: . none, t tail
+ * (swings about its first point), u wing (beats), h head (nods). Constant. */
 #include "backend/render/subject.h"
 #include "cache/base/mem.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* render_video: the stage is painted once, then one frame after the other is encoded.
- */
+ * The caller's thread. */
 #include <errno.h>
 
 #include "backend/media/encode_video.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Names of options and the canonical form of their values. */
+/* Names of options and the canonical form of their values. Pure. */
 #include <errno.h>
 #include <string.h>
 #include <utf8proc.h>

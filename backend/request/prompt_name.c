@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Prompts from names and texts, and back into names. */
+/* Prompts from names and texts, and back into names. Pure. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A request as a line of the ledger holds it. */
+/* A request as a line of the ledger holds it. Pure. */
 #include <errno.h>
 #include <string.h>
 

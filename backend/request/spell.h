@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* Escapes of path components, shared by prompts and option values: %2F %25 %2E %40
- * (either case) stand for / % . @, any other % is itself. */
+ * (either case) stand for / % . @, any other % is itself. Pure. */
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* Clocks. Decisions take `now` as an argument; only edges read a clock. */
+/* Clocks. Decisions take `now` as an argument; only edges read a clock. Any thread. */
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* Scope-bound cleanup, hand-over of pointers, checked sizes. */
+/* Scope-bound cleanup, hand-over of pointers, checked sizes. No state: any thread. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>

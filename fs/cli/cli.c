@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* How a command is found, and what all of them do first and last: see cli.h. */
 #include "fs/cli/cli.h"
 
 #include <errno.h>

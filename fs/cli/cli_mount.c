@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See cli_mount.h. */
 #define LOG_TAG "main"
 #include "fs/cli/cli_mount.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See order.h. */
 #include "fs/cli/order.h"
 
 #include <errno.h>

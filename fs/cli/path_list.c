@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See path_list.h. */
 #include "fs/cli/path_list.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See progress.h. */
 #include "fs/cli/progress.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Over the socket, or as the holder of the store: see session.h. */
 #include "fs/cli/session.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Where settings come from, and which of them wins: see config.h. */
 #include "fs/config/config.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Addresses of services: checked here, so that a slip is told before anything starts.
- * A value is never repeated in a sentence: somebody may have put a key into it. */
+/* Addresses of services: checked here, so that a slip is told before anything starts. A
+ * value is never repeated in a sentence: somebody may have put a key into it. Main
+ * thread. */
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>

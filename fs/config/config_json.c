@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The configuration file: JSON values become the texts that -o takes. */
+/* The configuration file: JSON values become the texts that -o takes. Main thread. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

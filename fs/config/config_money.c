@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Amounts, budgets and the users they are for. */
+/* Amounts, budgets and the users they are for. Setting: main
+ * thread; formatting: any. */
 #include <errno.h>
 #include <inttypes.h>
 #include <pwd.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The options as JSON and as --help; a secret shows only that it is set. */
+/* The options as JSON and as --help; a secret shows only that it is set. Any thread. */
 #include <errno.h>
 #include <string.h>
 

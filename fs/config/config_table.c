@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The table itself: an option is a row. Constant; see config_table.h. */
 #include "fs/config/config_table.h"
 
 #include "cache/base/mem.h"

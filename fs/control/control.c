@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The socket and the thread that accepts: see control.h. */
 #define LOG_TAG "control"
 #include "fs/control/control.h"
 

@@ -10,8 +10,8 @@
  *	-> {"id":1,"command":"submit","path":"/prompts/a fox/imagen-3/1.png"}
  *	<- {"id":1,"done":true,"state":"generated","size":123456}
  * A request has "id" (any integer >= 0) and "command". Its answers repeat the id; the
- *last one has "done":true, and "error" (a sentence) and "errno" where it failed.
- *Answers to several requests may mix. */
+ * last one has "done":true, and "error" (a sentence) and "errno" where it failed.
+ * Answers to several requests may mix. */
 #include "fs/mount/promptfs.h"
 
 #define CONTROL_CONNECTIONS_MAX 16

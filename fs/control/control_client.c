@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See control_client.h. */
 #include "fs/control/control_client.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Which command a line asks for, and what is asked of all: see control_command.h. */
 #include "fs/control/control_command.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Lines in, answers out, on the thread of the connection: see control_peer.h. */
 #define LOG_TAG "control"
 #include "fs/control/control_peer.h"
 

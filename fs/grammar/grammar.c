@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* From a place and a name to the place below: see grammar.h. */
 #include "fs/grammar/grammar.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See grammar_file.h. */
 #include "fs/grammar/grammar_file.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See link.h. */
 #include "fs/mount/link.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See mount_table.h. */
 #include "fs/mount/mount_table.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Making and unmaking a struct promptfs. The main thread; see promptfs.h. */
 #include "fs/mount/promptfs.h"
 
 #include <errno.h>

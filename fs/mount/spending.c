@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See spending.h. */
 #include "fs/mount/spending.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See state_dir.h. */
 #include "fs/mount/state_dir.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See who.h. */
 #include "fs/mount/who.h"
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See daemon.h. */
 #define LOG_TAG "main"
 #include "fs/serve/daemon.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See precheck.h. */
 #include "fs/serve/precheck.h"
 
 #include <errno.h>

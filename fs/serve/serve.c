@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The order in which a mount begins and ends. The main thread; see serve.h. */
 #define LOG_TAG "mount"
 #include "fs/serve/serve.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* From a place to its inode number and stat: see attr.h. */
 #include "fs/tree/attr.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See handle.h. */
 #include "fs/tree/handle.h"
 
 #include "cache/base/mem.h"

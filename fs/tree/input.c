@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See input.h. */
 #include "fs/tree/input.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* The node table and its two indexes, by id and by what a node stands for. Any thread,
+ * under one mutex; see node.h. */
 #include "fs/tree/node.h"
 
 #include <assert.h>

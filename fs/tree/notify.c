@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The two threads and their queue: see notify.h. */
 #define LOG_TAG "notify"
 #include "fs/tree/notify.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The table of operations that libfuse calls. Constant; see ops.h. */
 #include "fs/tree/ops.h"
 
 /* What must be there for page caches and sizes to hold (measured; see notify.h). */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* From an open that waits to its one late reply: see pending.h. */
 #include "fs/tree/pending.h"
 
 #include <errno.h>

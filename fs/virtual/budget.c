@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See budget.h. */
 #include "fs/virtual/budget.h"
 
 #include <errno.h>

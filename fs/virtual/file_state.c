@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* See file_state.h. */
 #include "fs/virtual/file_state.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* /.promptfs and /models. */
+/* The files of /.promptfs and /models. Any thread. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

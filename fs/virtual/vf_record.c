@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* .json, .error and .prompt: what was recorded about one file or prompt. */
+/* .json, .error and .prompt: what was recorded about one file or prompt. Any thread. */
 #include <errno.h>
 #include <string.h>
 

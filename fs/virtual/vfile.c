@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The table of virtual files, and their snapshots: see vfile.h. */
 #include "fs/virtual/vfile.h"
 
 #include <errno.h>

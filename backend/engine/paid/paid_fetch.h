@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* Fetching results that are not in the answer: from the bucket, or by download. */
+/* Fetching results that are not in the answer: from the bucket, or by download. The
+ * loop thread. */
 #include "backend/engine/paid/paid.h"
 
 enum paid_state paid_fetch(struct job *j);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* From bytes that came to files: parts are kept with their rows, and a file is made of
- * its kept parts where it must be converted, cut or joined. */
+ * its kept parts where it must be converted, cut or joined. The loop thread; where
+ * said, the pool. */
 #include "backend/engine/paid/paid.h"
 
 /* The pool. */

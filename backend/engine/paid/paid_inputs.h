@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* What goes along with a call: pictures of /inputs, and the frame that a segment of a
- * long video begins with. */
+ * long video begins with. The loop thread; where said, the pool. */
 #include "backend/engine/paid/paid.h"
 
 /* The loop: whether they must be loaded before the call of p->cur can be made. */

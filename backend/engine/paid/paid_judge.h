@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* What a verdict means for the outputs of the call, and for its rows. */
+/* What a verdict means for the outputs of the call, and for its rows. The loop thread.
+ */
 #include "backend/engine/paid/paid.h"
 
 /* Pure: where a verdict leads. was_sent: the call's rows say `sent`, not `accepted`. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* The maker of what is bought across a network. */
+/* The maker of what is bought across a network. The loop thread. */
 #include "backend/engine/core.h"
 
 /* Before the loop serves anybody: credentials are found, nothing is sent. <0 with a

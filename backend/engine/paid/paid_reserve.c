@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The states of money before anything is sent, and of what is given back. */
+/* See paid_reserve.h. */
 #include "backend/engine/paid/paid_reserve.h"
 
 #include <errno.h>

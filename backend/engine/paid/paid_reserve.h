@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* The states of money before anything is sent, and of what is given back. */
+/* The states of money before anything is sent, and of what is given back. The loop
+ * thread. */
 #include "backend/engine/paid/paid.h"
 
 enum paid_state paid_check(struct job *j);

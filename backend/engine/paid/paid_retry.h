@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /* What was certainly not accepted: once more, elsewhere, by another model, later, or
- * not at all. */
+ * not at all. The loop thread. */
 #include "backend/engine/paid/paid.h"
 
 enum paid_state paid_unsend(struct job *j);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* The call that is paid: what it needs, its token, its rows, its one way out. */
+/* The call that is paid: what it needs, its token, its rows, its one way out. The loop
+ * thread. */
 #include "backend/engine/paid/paid.h"
 
 enum paid_state paid_prepare(struct job *j);

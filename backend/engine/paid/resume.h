@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/* What an earlier mount left in the ledger. */
+/* What an earlier mount left in the ledger. On the thread that starts the engine, then
+ * on the loop's, as said below. */
 #include "backend/engine/paid/network.h"
 
 /* What it reserved is released, and calls that were sent and of which nothing can be
