@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What a formatter does not say: SPDX tags, blanks, tabs, line lengths, file names."""
+"""What a formatter does not say: SPDX tags, blanks, tabs, line lengths, file names, and
+that a file begins by telling what it is for."""
 import collections
 import os
+import re
 import sys
 
 import sources
@@ -37,6 +39,19 @@ def check_file(path):
             yield f"{path}:{number}: {wrong}"
 
 
+def check_opening(path):
+    """A .c says what it is for before its first #include, a .h after #pragma once."""
+    with open(os.path.join(sources.root(), path), encoding="utf-8") as f:
+        lines = f.read().split("\n")[1:]
+    if path.endswith(".h"):
+        if lines[0] != "#pragma once":
+            yield f"{path}:2: not #pragma once"
+        lines = lines[1:]
+    rest = [line for line in lines if line and not line.startswith("#define ")]
+    if not rest or not re.match(r"/\*.*\w", rest[0]):
+        yield f"{path}:{'3' if path.endswith('.h') else '2'}: no comment says what it is for"
+
+
 def check_names(files):
     """A file name says what a module is, so it stands once in the tree."""
     where = collections.defaultdict(list)
@@ -53,6 +68,8 @@ def main():
            if os.path.exists(os.path.join(sources.root(), f))]
     files = top + sources.walk(*TEXTS)
     complaints = [c for path in files for c in check_file(path)]
+    ours = sources.walk(".c", ".h", under=("cache", "backend", "fs"))
+    complaints += [c for path in ours for c in check_opening(path)]
     complaints += check_names(files)
     return sources.finish(complaints, len(files))
 
