@@ -146,8 +146,10 @@ int cache_copy(struct cache *c, uint64_t blob_id, uint64_t size, struct blob_wri
 	struct err *err)
 {
 	scoped_free char *b = malloc(COPY_BYTES);
-	int r = b ? 0 : err_oom(err);
+	int r = 0;
 
+	if (!b)
+		return err_oom(err);
 	for (uint64_t off = 0; r == 0 && off < size;) {
 		size_t n = size - off < COPY_BYTES ? (size_t)(size - off) : COPY_BYTES;
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backend/auth/jwt.h"
 #include "backend/net/http.h"
 #include "cache/base/json.h"
 #include "cache/base/mem.h"

@@ -4,10 +4,12 @@
  * own tools find it. No network here. Secrets live in this struct and nowhere else:
  * they reach no log, no error, no virtual file. Whoever reads them owns them; reading
  * blocks, so it is done before the loop runs. */
+#include <stddef.h>
 #include <stdint.h>
 
-#include "backend/auth/jwt.h"
 #include "cache/base/err.h"
+
+struct jwt_key;
 
 enum credentials_kind {
 	CREDENTIALS_NONE,            /* nothing found, and no metadata server to ask */

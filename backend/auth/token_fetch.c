@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/auth/jwt.h"
 #include "backend/auth/token_internal.h"
 #include "cache/base/clk.h"
 #include "cache/base/json.h"

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/auth/jwt.h"
 #include "cache/base/clk.h"
 #include "cache/base/json.h"
 #include "cache/base/log.h"
