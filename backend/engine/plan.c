@@ -52,7 +52,7 @@ static int64_t sum_of(const struct plan_rule *rule, const struct segments *plan)
 int plan_make(const struct plan_rule *rule, struct segments *ret, int64_t *ret_worst_ud,
 	struct err *err)
 {
-	struct segments plan;
+	struct segments plan = {0};
 	int64_t worst = 0, sum;
 	int r = price_worst(rule->scope, rule->named, rule->req, 1, &worst, err);
 
