@@ -132,14 +132,18 @@ int admit(const struct engine *e, const struct request *req,
 uint64_t room_needed(
 	const struct model_row *row, const struct request *req, uint32_t takes)
 {
+	const struct media_traits *m = media_traits(req->type);
 	uint32_t w = 0, h = 0;
 	uint64_t pixels, bytes;
 	double fps = ROOM_FPS;
 
-	if (media_traits(req->type)->is_text || limits_pixels(row, req, &w, &h) < 0)
+	if (m->is_timed && !m->has_pixels)
+		return takes *
+		       ((uint64_t)m->second_bytes * req->seconds + ROOM_OVERHEAD);
+	if (m->is_text || limits_pixels(row, req, &w, &h) < 0)
 		return takes * ROOM_TEXT;
 	pixels = (uint64_t)w * h;
-	if (media_traits(req->type)->is_timed) {
+	if (m->is_timed) {
 		limits_number(row, req, OPT_FPS, &fps);
 		bytes = pixels / ROOM_VIDEO_PIXELS_PER_BYTE * (uint64_t)fps *
 			req->seconds;

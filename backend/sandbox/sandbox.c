@@ -327,7 +327,7 @@ static int run(struct child *c, const char *exe, struct message_request *request
 
 	assert(c->timeout_ms > 0);
 	for (uint32_t i = 0; i < c->n; i++)
-		if (c->sources[i].type == MEDIA_TEXT)
+		if (media_traits(c->sources[i].type)->is_text)
 			return err_set(c->err, EINVAL, "a text needs no decoder");
 	c->task = task_of(request->task);
 	c->to = c->from = -1;

@@ -28,11 +28,10 @@ MAY_INCLUDE = {
     "backend/provider": ("backend/net", "backend/auth", "backend/request",
                          "backend/model", "backend/policy", "backend/render",
                          "backend/media"),
-    "backend/shared": ("backend/net", "backend/auth", "cache"),
     "backend/engine": ("backend/net", "backend/auth", "backend/request", "backend/model",
                        "backend/policy", "backend/media", "backend/quality",
                        "backend/sandbox", "backend/render", "backend/provider",
-                       "backend/shared", "cache"),
+                       "cache"),
     # The rooms of fs, in the order in which they may know each other.
     "fs/config": ("cache",),
     "fs/grammar": BELOW_FS[:3],
@@ -85,7 +84,6 @@ OWNERS = (
     (r"openssl/.*", ("cache/base/digest.c", "cache/base/digest.h", "backend/auth/")),
     (r"libav.*|libsw.*", ("backend/media/",)),
     (r"png\.h|jpeglib\.h|jerror\.h|turbojpeg\.h", ("backend/media/",)),
-    (r"hiredis/.*", ("backend/shared/",)),
     (r"seccomp\.h", ("backend/sandbox/",)),
     (r"fuse.*\.h", ("fs/mount/libfuse.h",)),
     # The control socket is a file of the mount; everything that reaches a network is
