@@ -25,6 +25,7 @@ struct fake {
 	int fail_code;
 	bool fail_transient, fail_is_refusal;
 	int64_t retry_after_ms;
+	_Atomic int half_times; /* the first n pieces of work fail in the middle */
 	_Atomic uint32_t refuse_take; /* this output is filtered out */
 	_Atomic uint32_t hold_take;   /* only work on this output waits for its gate */
 	bool is_paid, is_unable, makes_nothing;
@@ -74,6 +75,11 @@ static inline int fake_work(void *ctx, struct provider_job *job, struct sink *si
 	snprintf(text, sizeof(text), "%.20s take %u draw %u", job->req->prompt->text,
 		(unsigned)o->take, (unsigned)o->draw);
 	r = sink->write(sink, o, text, 16, err);
+	if (r == 0 && atomic_fetch_sub(&f->half_times, 1) > 0) {
+		err_set(err, EBUSY, "the fake stops half-way");
+		err->transient = true;
+		return -EBUSY;
+	}
 	if (r == 0)
 		r = sink->write(sink, o, text + 16, sizeof(text) - 16, err);
 	if (r == 0) {

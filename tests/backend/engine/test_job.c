@@ -65,6 +65,20 @@ static void only_transient_failures_are_tried_again(void)
 	}
 }
 
+static void half_an_output_is_none(void)
+{
+	struct bench *b = bench_begin();
+	struct seen s = {0};
+
+	atomic_store(&b->fake.half_times, 1);
+	submit(b, "a red fox", &s);
+	CHECK(wait_for(&s.done, 1));
+	CHECK_INT(s.ok, 1);
+	CHECK_INT(b->fake.begun, 2);
+	CHECK_INT(s.size, 64);
+	bench_end(b);
+}
+
 static void a_hint_is_honoured(void)
 {
 	struct bench *b = bench_begin();
@@ -348,6 +362,7 @@ static void a_take_beyond_the_running_job_is_made_after_it(void)
 
 TAP_MAIN(TAP_CASE(a_failure_has_a_sentence_and_is_remembered),
 	TAP_CASE(only_transient_failures_are_tried_again), TAP_CASE(a_hint_is_honoured),
+	TAP_CASE(half_an_output_is_none),
 	TAP_CASE(a_job_that_is_stopped_while_it_pauses),
 	TAP_CASE(a_providers_refusal_is_kept_until_rm),
 	TAP_CASE(a_provider_that_makes_nothing_is_a_protocol_error),
