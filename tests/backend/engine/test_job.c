@@ -192,6 +192,18 @@ static void no_room_is_found_before_the_work(void)
 	bench_end(b);
 }
 
+static void room_is_given_back(void)
+{
+	struct bench *b = bench_begin();
+	struct seen s = {0};
+
+	CHECK_INT(submit(b, "a red fox", &s), 0);
+	CHECK(wait_for(&s.done, 1));
+	engine_stop(b->engine); /* the loop's field: nobody else reads it */
+	CHECK_INT(b->engine->work.room_bytes, 0);
+	bench_end(b);
+}
+
 /* ---- refused at once ---- */
 
 static int refuse(struct bench *b, const char *prompt, const char *model,
@@ -366,7 +378,7 @@ TAP_MAIN(TAP_CASE(a_failure_has_a_sentence_and_is_remembered),
 	TAP_CASE(a_job_that_is_stopped_while_it_pauses),
 	TAP_CASE(a_providers_refusal_is_kept_until_rm),
 	TAP_CASE(a_provider_that_makes_nothing_is_a_protocol_error),
-	TAP_CASE(no_room_is_found_before_the_work),
+	TAP_CASE(no_room_is_found_before_the_work), TAP_CASE(room_is_given_back),
 	TAP_CASE(what_is_refused_at_once_and_why),
 	TAP_CASE(offline_is_for_paid_backends),
 	TAP_CASE(a_refusal_stands_in_the_errors),
